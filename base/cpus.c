@@ -1,0 +1,110 @@
+/*
+ * How many CPUs this process may use.
+ *
+ * Affinity says on how many it may run at the same time; the quota of its control group (v2's
+ * cpu.max, v1's cfs_quota) how much time it gets in all, of which ceil(quota / period) CPUs can
+ * make use. Containers usually set the second. Asked anew at each call; any thread.
+ */
+#include "base/base.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int cpus_of_affinity(void)
+{
+	cpu_set_t set;
+	long n;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return CPU_COUNT(&set);
+	n = sysconf(_SC_NPROCESSORS_ONLN); /* more CPUs than the set can hold */
+	return n > 0 ? (int)n : 1;
+}
+
+/* The file's first two words as numbers; "max" is -1. */
+static bool read_two(const char *path, double *first, double *second)
+{
+	char word[2][32];
+	int n;
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return false;
+	n = fscanf(file, "%31s %31s", word[0], word[1]);
+	(void)fclose(file); /* was only read */
+	if (n < 1)
+		return false;
+	*first = strcmp(word[0], "max") == 0 ? -1 : strtod(word[0], NULL);
+	*second = n == 2 ? strtod(word[1], NULL) : 0;
+	return true;
+}
+
+/* The least quota / period from the process' own group up to the root; 0 if there is none. */
+static double quota_v2(void)
+{
+	char line[4096], path[4096 + 64];
+	double least = 0, quota, period;
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char *group = NULL;
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "0::", 3) == 0) {
+			line[strcspn(line, "\n")] = '\0';
+			group = line + 3;
+			break;
+		}
+	}
+	(void)fclose(file); /* was only read */
+	if (!group)
+		return 0;
+	for (;;) {
+		char *slash = strrchr(group, '/');
+
+		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", group);
+		if (read_two(path, &quota, &period) && quota > 0 && period > 0 &&
+		    (least == 0 || quota / period < least))
+			least = quota / period;
+		if (!slash)
+			return least;
+		*slash = '\0';
+	}
+}
+
+static double quota_v1(void)
+{
+	double quota, period, rest;
+
+	if (!read_two("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota, &rest) ||
+	    !read_two("/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period, &rest))
+		return 0;
+	return quota > 0 && period > 0 ? quota / period : 0;
+}
+
+static double quota_cpus(void)
+{
+	double quota = quota_v2();
+
+	return quota > 0 ? quota : quota_v1();
+}
+
+int weft__cpus(void)
+{
+	int n = cpus_of_affinity();
+	double quota = quota_cpus();
+
+	if (quota > 0 && quota < n) {
+		n = (int)quota;
+		if (n < quota)
+			n++;
+	}
+	return MAX(n, 1);
+}
+
+bool weft__cpus_have_quota(void)
+{
+	return quota_cpus() > 0;
+}
