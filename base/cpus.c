@@ -41,37 +41,44 @@ static bool read_two(const char *path, double *first, double *second)
 	return true;
 }
 
+/* The process' own group in the v2 hierarchy, such as "/user.slice"; the caller frees it. */
+static char *group_v2(void)
+{
+	char *line = NULL, *group = NULL;
+	size_t size = 0;
+	FILE *file = fopen("/proc/self/cgroup", "re");
+
+	if (!file)
+		return NULL;
+	while (!group && getline(&line, &size, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "0::", 3) == 0)
+			group = strdup(line + 3);
+	}
+	free(line);
+	(void)fclose(file); /* was only read */
+	return group;
+}
+
 /* The least quota / period from the process' own group up to the root; 0 if there is none. */
 static double quota_v2(void)
 {
-	char line[4096], path[4096 + 64];
 	double least = 0, quota, period;
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char *group = NULL;
+	char *group = group_v2(), *slash = group, *path;
 
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "0::", 3) == 0) {
-			line[strcspn(line, "\n")] = '\0';
-			group = line + 3;
+	while (slash) {
+		if (asprintf(&path, "/sys/fs/cgroup%s/cpu.max", group) < 0)
 			break;
-		}
-	}
-	(void)fclose(file); /* was only read */
-	if (!group)
-		return 0;
-	for (;;) {
-		char *slash = strrchr(group, '/');
-
-		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", group);
 		if (read_two(path, &quota, &period) && quota > 0 && period > 0 &&
 		    (least == 0 || quota / period < least))
 			least = quota / period;
-		if (!slash)
-			return least;
-		*slash = '\0';
+		free(path);
+		slash = strrchr(group, '/');
+		if (slash)
+			*slash = '\0';
 	}
+	free(group);
+	return least;
 }
 
 static double quota_v1(void)
