@@ -1,0 +1,30 @@
+/*
+ * What every file of the `weft` program may use: small macros and one way to complain.
+ *
+ * The program sees the library through its public headers alone, as a program of yours
+ * would. stdout is for results, stderr for talk. A message is one sentence, "weft demo:
+ * …".
+ */
+#ifndef WEFT_TOOLS_TOOL_H
+#define WEFT_TOOLS_TOOL_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <weft/base.h>
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define MIN(a, b)	  ((a) < (b) ? (a) : (b))
+#define MAX(a, b)	  ((a) > (b) ? (a) : (b))
+
+/* What the program ends with. After a signal it is 128 + the signal's number. */
+enum {
+	TOOL_OK = 0,
+	TOOL_FAILED = 1,
+	TOOL_USAGE = 2, /* the command line was wrong */
+};
+
+/* Writes "weft demo: MESSAGE" and a line break to stderr; `command` may be NULL. */
+void tool_complain(const char *command, const char *format, ...) WEFT_PRINTF(2, 3);
+
+#endif
