@@ -27,7 +27,7 @@ struct descriptors {
 };
 
 static struct descriptors open_before;
-static bool body_ended;
+static bool fini_ran;
 
 static void descriptors_fini(struct descriptors *descriptors)
 {
@@ -113,27 +113,28 @@ static void check_children(weft_time give_up)
 	cr_expect(!has_child(), "the test leaves a child process behind");
 }
 
-void test_begin(const struct test *test)
+void test_run(const struct test *test)
 {
+	weft_time give_up;
+
 	open_before = descriptors_read();
 	if (test->init)
 		test->init();
 	test->body();
-	body_ended = true;
+	test_fini(test);
+	give_up = weft__clock() + GRACE;
+	check_descriptors(give_up);
+	check_children(give_up);
+	descriptors_fini(&open_before);
 }
 
-void test_end(const struct test *test)
+void test_fini(const struct test *test)
 {
-	weft_time give_up;
-
+	if (fini_ran)
+		return;
+	fini_ran = true;
 	if (test->fini)
 		test->fini();
-	if (body_ended) { /* a failed or skipped test may leave what it likes */
-		give_up = weft__clock() + GRACE;
-		check_descriptors(give_up);
-		check_children(give_up);
-	}
-	descriptors_fini(&open_before);
 }
 
 void test_keep_open(void)

@@ -23,10 +23,10 @@ struct test {
 	struct test *next; /* tests/runner.c: the list of all */
 };
 
-/* init and body; notes before them what is open. */
-void test_begin(const struct test *test);
-/* fini; afterwards the test fails if it left a descriptor or a child. */
-void test_end(const struct test *test);
+/* init, body, fini; then the test fails if it left a descriptor or a child. */
+void test_run(const struct test *test);
+/* fini, unless it ran: a check that fails skips the rest of test_run(). */
+void test_fini(const struct test *test);
 
 /*
  * What is open now stays open as long as the process: it is no leak of this test. For

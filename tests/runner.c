@@ -29,6 +29,8 @@ struct outcome {
 
 static struct test *tests;
 static struct outcome *outcome;
+static const struct test *running; /* in the child */
+static pid_t running_pid; /* the child, which other processes may descend from */
 
 static const char *filter = "*";
 static double timeout_factor = 1; /* emulators and valgrind are slow */
@@ -46,6 +48,16 @@ void test_register(struct test *test)
 
 /* ---- In the child ---- */
 
+/* From any thread. Not exit(): what the test leaves behind is no business of leak
+ * checkers. */
+_Noreturn static void end_child(void)
+{
+	if (getpid() == running_pid)
+		test_fini(running);
+	fflush(NULL);
+	_exit(EXIT_SUCCESS);
+}
+
 void test_failed(bool fatal, const char *file, int line, const char *what,
 		 const char *format, ...)
 {
@@ -60,10 +72,8 @@ void test_failed(bool fatal, const char *file, int line, const char *what,
 	va_end(args);
 	/* Relaxed: read when this process is gone. */
 	atomic_fetch_add_explicit(&outcome->n_failures, 1, memory_order_relaxed);
-	if (!fatal)
-		return;
-	fflush(NULL);
-	_exit(EXIT_FAILURE);
+	if (fatal)
+		end_child();
 }
 
 _Noreturn void test_skip(const char *format, ...)
@@ -75,8 +85,7 @@ _Noreturn void test_skip(const char *format, ...)
 	va_end(args);
 	/* Relaxed: read when this process is gone. */
 	atomic_store_explicit(&outcome->skipped, true, memory_order_relaxed);
-	fflush(NULL);
-	_exit(EXIT_SUCCESS);
+	end_child();
 }
 
 _Noreturn static void run_in_child(const struct test *test, int output)
@@ -91,8 +100,9 @@ _Noreturn static void run_in_child(const struct test *test, int output)
 		dup2(output, STDERR_FILENO);
 		close(output);
 	}
-	test_begin(test);
-	test_end(test);
+	running = test;
+	running_pid = getpid();
+	test_run(test);
 	exit(EXIT_SUCCESS); /* not _exit(): leak checkers run at exit */
 }
 
@@ -123,6 +133,12 @@ static bool wait_for(pid_t pid, double seconds, int *status)
 	return false;
 }
 
+static bool was_skipped(void)
+{
+	/* Relaxed: the process that wrote it is gone. */
+	return atomic_load_explicit(&outcome->skipped, memory_order_relaxed);
+}
+
 /* What is wrong with the way the child ended; NULL if nothing. */
 static const char *judge(const struct test *test, bool in_time, int status, char *text,
 			 size_t size)
@@ -130,6 +146,8 @@ static const char *judge(const struct test *test, bool in_time, int status, char
 	/* Relaxed: the process that wrote it is gone. */
 	int n = atomic_load_explicit(&outcome->n_failures, memory_order_relaxed);
 
+	if (was_skipped() && n == 0)
+		return NULL;
 	if (!in_time)
 		snprintf(text, size, "not finished after %g s",
 			 test->timeout * timeout_factor);
@@ -184,8 +202,7 @@ static bool run(const struct test *test)
 		fprintf(stderr, "FAILED %s::%s: %s\n", test->suite, test->name, wrong);
 		show_output(output);
 		fprintf(tap, "not ok - %s::%s\n  %s\n", test->suite, test->name, wrong);
-	} else if (atomic_load_explicit(&outcome->skipped, memory_order_relaxed)) {
-		/* Relaxed: the process that wrote it is gone. */
+	} else if (was_skipped()) {
 		fprintf(tap, "ok - %s::%s # SKIP%s\n", test->suite, test->name,
 			outcome->why);
 	} else {

@@ -76,12 +76,12 @@
 	TEST_DECLARE(suite_, name_, __VA_ARGS__)                                        \
 	static void suite_##_##name_##_fini(void)                                       \
 	{                                                                               \
-		test_end(&suite_##_##name_##_test);                                     \
+		test_fini(&suite_##_##name_##_test);                                    \
 	}                                                                               \
 	CR_TEST_BASE(suite_, name_, .timeout = TEST_TIMEOUT __VA_OPT__(, ) __VA_ARGS__, \
 		     .init = NULL, .fini = suite_##_##name_##_fini, .sentinel_ = 0)     \
 	{                                                                               \
-		test_begin(&suite_##_##name_##_test);                                   \
+		test_run(&suite_##_##name_##_test);                                     \
 	}                                                                               \
 	static void suite_##_##name_##_body(void)
 
