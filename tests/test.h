@@ -17,7 +17,7 @@
  *	..._arr_eq _arr_neq                (array, array, bytes, ...)
  *	..._float_eq                       (actual, expected, epsilon, ...)
  *	cr_assert_fail(...) cr_expect_fail(...)
- *	cr_skip_test("why it cannot run here")
+ *	cr_skip_test("why it cannot run here")    not with .signal or .exit_code
  *
  * Each takes a printf format and its arguments at the end, or nothing. A test runs in a
  *process of its own, so it may leave threads and signal handlers behind; but it fails if
