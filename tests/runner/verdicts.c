@@ -5,6 +5,7 @@
 #include "tests/test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -131,4 +132,32 @@ Test(fail, leaks_a_child_that_has_ended)
 {
 	if (fork() == 0)
 		_exit(EXIT_SUCCESS);
+}
+
+/* These pass unless a tool looks on. */
+
+static void *volatile lost;
+
+Test(report, leak_of_memory)
+{
+	lost = malloc(100);
+	lost = NULL;
+}
+
+static int contended;
+
+static void *count_up(void *arg)
+{
+	for (int i = 0; i < 100000; i++)
+		(*(volatile int *)arg)++;
+	return NULL;
+}
+
+Test(report, data_race)
+{
+	pthread_t thread;
+
+	cr_assert_eq(pthread_create(&thread, NULL, count_up, &contended), 0);
+	count_up(&contended);
+	pthread_join(thread, NULL);
 }

@@ -15,7 +15,7 @@ skipped=$(results '# SKIP')
 expect_empty "what should fail, fails" "$(echo "$passed$skipped" | grep '^fail')"
 expect_empty "what should pass, passes" "$(echo "$failed$skipped" | grep '^pass')"
 expect_empty "what should be skipped, is" "$(echo "$passed$failed" | grep '^skip')"
-for name in $(sed -n 's/^Test(\([a-z]*\), \([a-z_]*\).*/\1::\2/p' "$WEFT_SOURCE/tests/runner/verdicts.c"); do
+for name in $(sed -n 's /^Test(\([a-z]*\), \([a-z_]*\).*/\1::\2/p' "$WEFT_SOURCE/tests/runner/verdicts.c" | grep -v '^report'); do
     check "$name was run" sh -c "echo '$passed $failed $skipped' | grep -q -w '$name'"
 done
 check "the reason for a skip is told" grep -q 'SKIP.*because of 42' "$TMPDIR/said"
@@ -43,5 +43,18 @@ check "a sanitizer report is a failure" sh -c \
     'sh "$WEFT_SOURCE/tests/run" "$TMPDIR/reports.sh" | grep -q "^not ok 2.*sanitizer"'
 check "a program that hangs has failed" sh -c \
     'WEFT_TEST_LIMIT=1 sh "$WEFT_SOURCE/tests/run" "$TMPDIR/hangs.sh" | grep -q "^not ok.*within 1 s"'
+
+# What a tool finds is a failure, although the test itself has passed.
+case ${WEFT_TEST_BUILD-} in
+    asan) check "a leak of memory is a failure" sh -c \
+        'sh "$WEFT_SOURCE/tests/run" "$WEFT_BUILD/tests/runner/verdicts" --filter report/leak_of_memory |
+            grep -q "^not ok.*sanitizer"' ;;
+    tsan) check "a data race is a failure" sh -c \
+        'sh "$WEFT_SOURCE/tests/run" "$WEFT_BUILD/tests/runner/verdicts" --filter report/data_race |
+            grep -q "^not ok.*sanitizer"' ;;
+    valgrind) check "a leak of memory is a failure" sh -c \
+        'sh "$WEFT_SOURCE/tests/run" "$WEFT_BUILD/tests/runner/verdicts" --filter report/leak_of_memory |
+            grep -q "^not ok.*leak_of_memory"' ;;
+esac
 
 finish
