@@ -115,3 +115,8 @@ bool weft__cpus_have_quota(void)
 {
 	return quota_cpus() > 0;
 }
+
+int weft_cpus(void)
+{
+	return weft__cpus();
+}

@@ -50,3 +50,8 @@ Test(cpus, are_fewer_than_the_affinity_only_where_there_is_a_quota)
 	else
 		cr_expect_eq(weft__cpus(), CPU_COUNT(&all));
 }
+
+Test(cpus, are_told_to_everybody)
+{
+	cr_expect_eq(weft_cpus(), weft__cpus());
+}
