@@ -15,7 +15,8 @@ skipped=$(results '# SKIP')
 expect_empty "what should fail, fails" "$(echo "$passed$skipped" | grep '^fail')"
 expect_empty "what should pass, passes" "$(echo "$failed$skipped" | grep '^pass')"
 expect_empty "what should be skipped, is" "$(echo "$passed$failed" | grep '^skip')"
-for name in $(sed -n 's /^Test(\([a-z]*\), \([a-z_]*\).*/\1::\2/p' "$WEFT_SOURCE/tests/runner/verdicts.c" | grep -v '^report'); do
+check "there are verdicts" test -n "$passed$failed$skipped"
+for name in $(sed -n 's/^Test(\([a-z]*\), \([a-z_]*\).*/\1::\2/p' "$WEFT_SOURCE/tests/runner/verdicts.c" | grep -v '^report'); do
     check "$name was run" sh -c "echo '$passed $failed $skipped' | grep -q -w '$name'"
 done
 check "the reason for a skip is told" grep -q 'SKIP.*because of 42' "$TMPDIR/said"
