@@ -1,5 +1,6 @@
 /*
- * The clock: CLOCK_MONOTONIC, so that a step of the wall clock changes nothing. Any thread.
+ * The clock: CLOCK_MONOTONIC, so that a step of the wall clock changes nothing. Any
+ * thread.
  */
 #include "base/base.h"
 

@@ -1,9 +1,10 @@
 /*
  * How many CPUs this process may use.
  *
- * Affinity says on how many it may run at the same time; the quota of its control group (v2's
- * cpu.max, v1's cfs_quota) how much time it gets in all, of which ceil(quota / period) CPUs can
- * make use. Containers usually set the second. Asked anew at each call; any thread.
+ * Affinity says on how many it may run at the same time; the quota of its control group
+ * (v2's cpu.max, v1's cfs_quota) how much time it gets in all, of which ceil(quota /
+ * period) CPUs can make use. Containers usually set the second. Asked anew at each call;
+ * any thread.
  */
 #include "base/base.h"
 
@@ -41,7 +42,8 @@ static bool read_two(const char *path, double *first, double *second)
 	return true;
 }
 
-/* The process' own group in the v2 hierarchy, such as "/user.slice"; the caller frees it. */
+/* The process' own group in the v2 hierarchy, such as "/user.slice"; the caller frees it.
+ */
 static char *group_v2(void)
 {
 	char *line = NULL, *group = NULL;
@@ -60,7 +62,8 @@ static char *group_v2(void)
 	return group;
 }
 
-/* The least quota / period from the process' own group up to the root; 0 if there is none. */
+/* The least quota / period from the process' own group up to the root; 0 if there is
+ * none. */
 static double quota_v2(void)
 {
 	double least = 0, quota, period;

@@ -1,9 +1,9 @@
 /*
  * Intrusive doubly linked list.
  *
- * A link starts out pointing at itself, so unlinking twice is harmless and list_is_linked() is
- * honest. The list head is a link like any other. Whoever owns the list says which thread may
- * touch it.
+ * A link starts out pointing at itself, so unlinking twice is harmless and
+ * list_is_linked() is honest. The list head is a link like any other. Whoever owns the
+ * list says which thread may touch it.
  */
 #ifndef WEFT_BASE_LIST_H
 #define WEFT_BASE_LIST_H
@@ -31,7 +31,8 @@ static inline bool list_is_empty(const struct list *head)
 	return head->next == head;
 }
 
-static inline void list_insert_between(struct list *link, struct list *prev, struct list *next)
+static inline void list_insert_between(struct list *link, struct list *prev,
+				       struct list *next)
 {
 	link->prev = prev;
 	link->next = next;
@@ -85,8 +86,8 @@ static inline void list_splice(struct list *to, struct list *from)
 	for (struct list *link = (head)->next; link != (head); link = link->next)
 
 /* `link` may be unlinked or freed in the body, its successor may not. */
-#define list_for_each_safe(link, head)                                                    \
-	for (struct list *link = (head)->next, *link##_next = link->next; link != (head); \
-	     link = link##_next, link##_next = link->next)
+#define list_for_each_safe(link, head)                                    \
+	for (struct list *link = (head)->next, *link##_next = link->next; \
+	     link != (head); link = link##_next, link##_next = link->next)
 
 #endif

@@ -1,14 +1,15 @@
 /*
  * The library's allocations, countable and able to fail on request.
  *
- * Any thread. The counter is only kept while a test asked for it, so that the price otherwise
- * is one load of a variable that nobody writes.
+ * Any thread. The counter is only kept while a test asked for it, so that the price
+ * otherwise is one load of a variable that nobody writes.
  */
 #include "base/base.h"
 
 #include <string.h>
 
-/* Relaxed throughout: a test arms it before it starts threads, and counts, nothing more. */
+/* Relaxed throughout: a test arms it before it starts threads, and counts, nothing more.
+ */
 static atomic_long fail_nth;
 static atomic_long n_allocations;
 static atomic_bool counting;
