@@ -1,0 +1,48 @@
+/*
+ * The control thread: one in a process that has loops, and it never runs the user's code.
+ *
+ * It works when every loop is blocked: it receives signals, watches descriptors that must
+ * be served even then (a supervisor's socket), and samples the loops: one that runs steps
+ * but has not looked at timers and poller since the last sample is asked to look, within
+ * 10 ms at first and every millisecond while that goes on. So a few slow callbacks do not
+ * starve the rest. It starts with the first loop and ends with the last one.
+ *
+ * Its handlers run on the control thread with the control lock held: they must be short,
+ * and neither add nor remove here.
+ */
+#ifndef WEFT_LOOP_CONTROL_H
+#define WEFT_LOOP_CONTROL_H
+
+#include <weft/loop.h>
+
+#include "base/base.h"
+
+/* Thread: any. Keeps the control thread alive beside the loops. Return: 0 or a negative
+ * errno. */
+int weft__control_hold(void);
+void weft__control_unhold(void);
+
+/* Thread: any. The sampling of a loop begins and ends. */
+int weft__control_add(weft_loop *loop);
+void weft__control_remove(weft_loop *loop);
+
+/* Thread: any. Calls fn(loop, arg) for each loop there is, with the control lock held. */
+void weft__control_each_loop(void (*fn)(weft_loop *loop, void *arg), void *arg);
+
+/*
+ * Thread: any. fn runs on the control thread when `fd` is readable or at its end.
+ * Return: 0; -ENOSPC beyond a handful.
+ */
+int weft__control_watch(int fd, void (*fn)(int fd, void *arg), void *arg);
+void weft__control_unwatch(int fd);
+
+/*
+ * Thread: any. fn runs on the control thread when a signal arrives; what was set before
+ * comes back with fn = NULL. Return: 0; -EBUSY if somebody else here handles it; -EINVAL.
+ */
+int weft__control_set_signal(int signo, void (*fn)(int signo, void *arg), void *arg);
+
+/* A loop is awake again: the control thread may have to sample. Thread: the loop's. */
+void weft__control_notice(void);
+
+#endif
