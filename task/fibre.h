@@ -1,0 +1,125 @@
+/*
+ * Telling the tools about our stacks: AddressSanitizer, ThreadSanitizer and valgrind.
+ *
+ * Each has its own picture of "the" stack of a thread and must hear of each switch, or of
+ * each stack. In a plain build all of this is nothing.
+ */
+#ifndef WEFT_TASK_FIBRE_H
+#define WEFT_TASK_FIBRE_H
+
+#include "base/base.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIBRE_ASAN 1
+#endif
+#if __has_feature(thread_sanitizer)
+#define FIBRE_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define FIBRE_ASAN 1
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define FIBRE_TSAN 1
+#endif
+
+#ifdef FIBRE_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef FIBRE_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+#ifdef HAVE_VALGRIND_VALGRIND_H
+#include <valgrind/valgrind.h>
+#endif
+
+/* What the tools know of one stack. For a thread's own stack low and size come from ASan.
+ */
+struct fibre {
+#ifdef FIBRE_ASAN
+	void *fake_stack;
+#endif
+#ifdef FIBRE_TSAN
+	void *tsan;
+#endif
+	const void *low;
+	size_t size;
+};
+
+/* A stack that can be switched to begins to exist, and ends. */
+static inline void fibre_init(struct fibre *fibre, const void *low, size_t size)
+{
+	fibre->low = low;
+	fibre->size = size;
+#ifdef FIBRE_ASAN
+	fibre->fake_stack = NULL;
+#endif
+#ifdef FIBRE_TSAN
+	fibre->tsan = __tsan_create_fiber(0);
+#endif
+#ifdef HAVE_VALGRIND_VALGRIND_H
+	(void)VALGRIND_STACK_REGISTER(low, (const char *)low + size);
+#endif
+}
+
+static inline void fibre_fini(struct fibre *fibre)
+{
+#ifdef FIBRE_TSAN
+	__tsan_destroy_fiber(fibre->tsan);
+#endif
+	(void)fibre;
+}
+
+/* The thread's own stack, before the first switch away from it. */
+static inline void fibre_init_thread(struct fibre *fibre)
+{
+#ifdef FIBRE_TSAN
+	fibre->tsan = __tsan_get_current_fiber();
+#endif
+	(void)fibre;
+}
+
+/* Right before the switch. */
+static inline void fibre_leave(struct fibre *from, struct fibre *to)
+{
+#ifdef FIBRE_ASAN
+	__sanitizer_start_switch_fiber(&from->fake_stack, to->low, to->size);
+#endif
+#ifdef FIBRE_TSAN
+	__tsan_switch_to_fiber(to->tsan, 0);
+#endif
+	(void)from;
+	(void)to;
+}
+
+/* First thing on the other side; `from` is NULL if that stack is not to be told its
+ * bounds. */
+static inline void fibre_arrive(struct fibre *self, struct fibre *from)
+{
+#ifdef FIBRE_ASAN
+	const void *low;
+	size_t size;
+
+	__sanitizer_finish_switch_fiber(self->fake_stack, &low, &size);
+	if (from) {
+		from->low = low;
+		from->size = size;
+	}
+#endif
+	(void)self;
+	(void)from;
+}
+
+/* A stack is used anew: what its former frames left poisoned is plain memory again. */
+static inline void fibre_clean(const void *low, size_t size)
+{
+#ifdef FIBRE_ASAN
+	__asan_unpoison_memory_region(low, size);
+#endif
+	(void)low;
+	(void)size;
+}
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * Awaiting operations of the poller in a task.
+ */
+#ifndef WEFT_TASK_IO_H
+#define WEFT_TASK_IO_H
+
+#include "task/task.h"
+
+/* After so many operations in a row that did not have to wait, a task lets others run. */
+enum { IO_STREAK_MAX = 128 };
+
+/*
+ * Starts an operation and waits for its end; `what` is for dumps. The operation's storage
+ * and its buffer are free again on return, whatever it returns. Return: the operation's
+ * result; -ECANCELED with nothing done.
+ */
+ssize_t weft__op_await(struct op *op, const char *what);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * Lock: one holder at a time. <weft/sync.h> has the model. Loop thread.
+ *
+ * Releasing hands the lock to the first in line, which holds it from then on, before it
+ * runs: so nobody overtakes.
+ */
+#include <weft/sync.h>
+
+#include "task/wait_list.h"
+
+struct lock {
+	struct wait_list line;
+	weft_loop *loop;
+	weft_task *holder; /* NULL: free */
+};
+
+static_assert(sizeof(struct lock) <= sizeof(struct weft_lock), "the public size");
+
+static struct lock *lock_of(struct weft_lock *shown)
+{
+	return (struct lock *)(void *)shown;
+}
+
+int weft_lock_acquire(struct weft_lock *shown)
+{
+	struct lock *lock = lock_of(shown);
+	weft_task *me = task_current();
+	int r;
+
+	if (unlikely(!me))
+		return weft__task_none(__func__);
+	r = weft__belongs_here(&lock->loop, __func__);
+	if (unlikely(r < 0))
+		return r;
+	if (likely(!lock->holder)) {
+		lock->holder = me;
+		return 0;
+	}
+	if (weft__is_cycle(me, lock->holder))
+		return weft_error_set(
+			-EDEADLK,
+			lock->holder == me
+				? "the task holds this lock already: it is not recursive"
+				: "this lock would never be free: its holder waits for "
+				  "the task that wants it");
+	return weft__wait_in_line(&lock->line, "lock", lock->holder, me);
+}
+
+void weft_lock_release(struct weft_lock *shown)
+{
+	struct lock *lock = lock_of(shown);
+	struct waiter *next;
+
+	weft_assert(lock->holder, "weft_lock_release() of a lock that nobody holds");
+	weft_assert(
+		loop_is_mine(lock->loop),
+		"weft_lock_release() was called on a thread that is not that of the lock's loop");
+	next = weft__wait_list_pop(&lock->line);
+	lock->holder = next ? next->park.task : NULL;
+	if (!next)
+		return;
+	list_for_each (
+		link,
+		&lock->line.waiters) /* for finding cycles: whom they wait for now */
+		list_entry(link, struct waiter, link)->park.awaited = lock->holder;
+	weft__unpark(&next->park, 0);
+}
+
+bool weft_lock_is_locked(const struct weft_lock *shown)
+{
+	return ((const struct lock *)(const void *)shown)->holder != NULL;
+}

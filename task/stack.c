@@ -1,0 +1,246 @@
+/*
+ * Stacks for tasks; stack.h has the model. Loop thread, but for looking slabs up.
+ */
+#include "task/stack.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#endif
+
+#define SLAB_FIRST   ((size_t)1 << 20)
+#define SLAB_LARGEST ((size_t)64 << 20)
+
+enum guard_kind { GUARD_MARKERS, GUARD_MPROTECT, GUARD_NONE };
+
+static enum guard_kind guard_kind;
+static long max_mprotect_stacks;
+static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
+/* Relaxed: a count to stop at; a few too many do no harm. */
+static atomic_long n_mprotect_stacks;
+
+static pthread_mutex_t slabs_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list slabs = { &slabs, &slabs }; /* under the lock */
+
+/* ---- Which guards ---- */
+
+static bool markers_work(void)
+{
+	size_t size = 4096;
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	bool work;
+
+	if (page == MAP_FAILED)
+		return false;
+	work = madvise(page, size, MADV_GUARD_INSTALL) == 0;
+	(void)munmap(page, size);
+	return work;
+}
+
+/* Each mprotect() guard costs two mappings; a quarter of the limit is left to the
+ * program. */
+static long mappings_allowed(void)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+	long n = 65530;
+
+	if (file) {
+		if (fscanf(file, "%ld", &n) != 1)
+			n = 65530;
+		(void)fclose(file); /* was only read */
+	}
+	return n / 4 * 3;
+}
+
+static void choose_guards(void)
+{
+	const char *forced = getenv("WEFT_STACK_GUARD");
+
+	if (forced && strcmp(forced, "none") == 0)
+		guard_kind = GUARD_NONE;
+	else if ((forced && strcmp(forced, "mprotect") == 0) || !markers_work())
+		guard_kind = GUARD_MPROTECT;
+	else
+		guard_kind = GUARD_MARKERS;
+	max_mprotect_stacks = mappings_allowed() / 2;
+}
+
+static int make_guard(char *low, size_t size)
+{
+	switch (guard_kind) {
+	case GUARD_MARKERS:
+		if (madvise(low, size, MADV_GUARD_INSTALL) < 0)
+			return weft_error_set(-ENOMEM, "cannot guard a task stack: %s",
+					      strerror(errno));
+		return 0;
+	case GUARD_MPROTECT:
+		if (atomic_load_explicit(&n_mprotect_stacks, memory_order_relaxed) >=
+		    max_mprotect_stacks)
+			break;
+		if (mprotect(low, size, PROT_NONE) < 0)
+			break;
+		atomic_fetch_add_explicit(&n_mprotect_stacks, 1, memory_order_relaxed);
+		return 0;
+	case GUARD_NONE:
+		return 0;
+	}
+	return weft_error_set(
+		-ENOMEM,
+		"no more task stacks: their guards use up the mappings of the process "
+		"(%ld stacks); raise vm.max_map_count, or use Linux 6.13 or newer, "
+		"which needs none",
+		max_mprotect_stacks);
+}
+
+/* ---- Pools ---- */
+
+void weft__stack_pool_init(struct stack_pool *pool, weft_loop *loop)
+{
+	pthread_once(&guard_once, choose_guards);
+	pool->loop = loop;
+	for (int i = 0; i < STACK_CLASSES; i++) {
+		struct stack_class *class = &pool->classes[i];
+
+		class->stride = (size_t)STACK_MIN << i;
+		class->next_slab = MAX(SLAB_FIRST, class->stride);
+		class->slab = NULL;
+		list_init(&class->free);
+	}
+}
+
+void weft__stack_pool_fini(struct stack_pool *pool)
+{
+	pthread_mutex_lock(&slabs_lock);
+	list_for_each_safe (link, &slabs) {
+		struct slab *slab = list_entry(link, struct slab, link);
+
+		if (slab->loop != pool->loop)
+			continue;
+		list_unlink(link);
+		(void)munmap(slab->base, slab->n_stacks * slab->stride);
+		if (guard_kind == GUARD_MPROTECT)
+			atomic_fetch_sub_explicit(
+				&n_mprotect_stacks,
+				(long)atomic_load_explicit(&slab->n_cut,
+							   memory_order_relaxed),
+				memory_order_relaxed);
+		free(slab);
+	}
+	pthread_mutex_unlock(&slabs_lock);
+}
+
+int weft__stack_class(size_t stack_bytes)
+{
+	if (!stack_bytes)
+		stack_bytes = STACK_DEFAULT;
+	for (int i = 0; i < STACK_CLASSES; i++)
+		if (stack_bytes <= (size_t)STACK_MIN << i)
+			return i;
+	return weft_error_set(-EINVAL,
+			      "a task stack of %zu bytes is too large: the limit is %zu",
+			      stack_bytes, (size_t)STACK_MIN << (STACK_CLASSES - 1));
+}
+
+static struct slab *new_slab(struct stack_pool *pool, struct stack_class *class)
+{
+	struct slab *slab = weft__zalloc(sizeof(*slab));
+
+	if (!slab)
+		return NULL;
+	slab->base = mmap(NULL, class->next_slab, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	if (slab->base == MAP_FAILED) {
+		free(slab);
+		return NULL;
+	}
+	/* A huge page would make a task cost its whole stack. Without THP this fails:
+	 * fine. */
+	(void)madvise(slab->base, class->next_slab, MADV_NOHUGEPAGE);
+	slab->loop = pool->loop;
+	slab->stride = class->stride;
+	slab->guard = STACK_GUARD;
+	slab->n_stacks = class->next_slab / class->stride;
+	atomic_init(&slab->n_cut, 0);
+	pthread_mutex_lock(&slabs_lock);
+	list_push_back(&slabs, &slab->link);
+	pthread_mutex_unlock(&slabs_lock);
+	class->next_slab = MIN(class->next_slab * 2, MAX(SLAB_LARGEST, class->stride));
+	return slab;
+}
+
+int weft__stack_cut(struct stack_pool *pool, int index, size_t block_bytes, void **block)
+{
+	struct stack_class *class = &pool->classes[index];
+	struct slab *slab = class->slab;
+	size_t n;
+	int r;
+
+	/* Relaxed: this thread alone cuts. */
+	if (!slab ||
+	    atomic_load_explicit(&slab->n_cut, memory_order_relaxed) == slab->n_stacks) {
+		slab = new_slab(pool, class);
+		if (!slab)
+			return weft_error_set(-ENOMEM,
+					      "no memory for more task stacks of %zu KiB",
+					      class->stride / 1024);
+		class->slab = slab;
+	}
+	n = atomic_load_explicit(&slab->n_cut, memory_order_relaxed);
+	r = make_guard(slab->base + n * slab->stride, slab->guard);
+	if (r < 0)
+		return r;
+	*block = weft__slab_block(slab, n, block_bytes);
+	return 0;
+}
+
+void weft__stack_commit(struct stack_pool *pool, int index)
+{
+	struct slab *slab = pool->classes[index].slab;
+	size_t n = atomic_load_explicit(&slab->n_cut, memory_order_relaxed);
+
+	/* K1: releases the block that lies there to a reader on another thread, K2. */
+	atomic_store_explicit(&slab->n_cut, n + 1, memory_order_release);
+}
+
+/* ---- Finding ---- */
+
+/* Eight colours, four cache lines apart. */
+void *weft__slab_block(const struct slab *slab, size_t index, size_t block_bytes)
+{
+	char *top = slab->base + (index + 1) * slab->stride;
+	size_t colour = (index % 8) * 4 * CACHE_LINE;
+
+	return top - colour - (block_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+char *weft__stack_low(const struct slab *slab, const void *address)
+{
+	size_t index = (size_t)((const char *)address - slab->base) / slab->stride;
+
+	return slab->base + index * slab->stride + slab->guard;
+}
+
+const struct slab *weft__slab_find_unlocked(const void *address)
+{
+	list_for_each (link, &slabs) {
+		const struct slab *slab = list_entry(link, struct slab, link);
+		const char *at = address;
+
+		if (at >= slab->base && at < slab->base + slab->n_stacks * slab->stride)
+			return slab;
+	}
+	return NULL;
+}
+
+void weft__slab_each(void (*fn)(const struct slab *slab, void *arg), void *arg)
+{
+	pthread_mutex_lock(&slabs_lock);
+	list_for_each (link, &slabs)
+		fn(list_entry(link, struct slab, link), arg);
+	pthread_mutex_unlock(&slabs_lock);
+}

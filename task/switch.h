@@ -1,0 +1,60 @@
+/*
+ * The context switch: from one stack to another, within one thread.
+ *
+ * weft__switch() saves the callee-saved registers on the current stack, publishes the
+ * stack pointer and goes on where the other stack left off. No system call, no signal
+ * mask, and no floating-point control words: a task must not leave those changed across a
+ * wait.
+ *
+ * There is one implementation for each CPU (switch_x86_64.S, switch_aarch64.S) and one
+ * for all others (switch_ucontext.c); configure chooses.
+ */
+#ifndef WEFT_TASK_SWITCH_H
+#define WEFT_TASK_SWITCH_H
+
+/*
+ * Leaves the current stack, with its pointer in *save, and goes on at `to`, where the
+ * switch returns `arg`. Returns, with what is passed then, when somebody switches back.
+ */
+void *weft__switch(void **save, void *to, void *arg);
+
+/*
+ * weft__switch(), as the scheduler uses it. A call whose return never comes leaves a
+ * wrong entry in the CPU's return predictor, and every return of the waiting function's
+ * callers is then mispredicted: that costs twice what the switch does. So, where that is
+ * known to help, the switch is entered by a jump. It is entered from a frame with a frame
+ * pointer, so unwinding is not misled by the stack pointer's steps; the first of them
+ * keeps away from the red zone.
+ */
+#if defined(__x86_64__) && defined(WEFT_SWITCH_ASM)
+__attribute__((always_inline)) static inline void *switch_stacks(void **save, void *to,
+								 void *arg)
+{
+	void *passed;
+
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
+			 "leaq 1f(%%rip), %%rax\n\t"
+			 "pushq %%rax\n\t"
+			 "jmp weft__switch\n"
+			 "1:\tleaq 128(%%rsp), %%rsp"
+			 : "=a"(passed), "+D"(save), "+S"(to), "+d"(arg)
+			 :
+			 : "rcx", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0",
+			   "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	return passed;
+}
+#else
+static inline void *switch_stacks(void **save, void *to, void *arg)
+{
+	return weft__switch(save, to, arg);
+}
+#endif
+
+/*
+ * Lays out the first frame below `top`: the first switch to what is returned calls fn,
+ * whose argument is the `arg` of that switch. fn must not return.
+ */
+void *weft__switch_prepare(void *top, void (*fn)(void *arg));
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The context switch for CPUs without one of their own; switch.h has the contract.
+ *
+ * ucontext's, two system calls each. The context lies on the stack that is left, so a
+ * saved stack pointer is the context's address, as it is the frame's in the assembly
+ * versions.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "task/switch.h"
+
+/* What the switch under way passes on. */
+static _Thread_local void *passed;
+
+void *weft__switch(void **save, void *to, void *arg)
+{
+	ucontext_t here;
+
+	*save = &here;
+	passed = arg;
+	(void)swapcontext(&here, to); /* fails only for a broken context */
+	return passed;
+}
+
+/* makecontext() passes ints, so a pointer goes in two. */
+static void enter(unsigned high, unsigned low)
+{
+	void (*fn)(void *) = (void (*)(void *))((uintptr_t)high << 32 | low);
+
+	fn(passed);
+}
+
+void *weft__switch_prepare(void *top, void (*fn)(void *arg))
+{
+	ucontext_t *context =
+		(ucontext_t *)(((uintptr_t)top - sizeof(ucontext_t)) & ~(uintptr_t)63);
+	enum {
+		ENOUGH = 32 * 1024
+	}; /* only the top matters: makecontext() lays out a frame there */
+
+	(void)getcontext(context);
+	context->uc_stack.ss_sp = (char *)context - ENOUGH;
+	context->uc_stack.ss_size = ENOUGH;
+	context->uc_link = NULL;
+	makecontext(context, (void (*)(void))(void *)enter, 2,
+		    (unsigned)((uintptr_t)fn >> 32), (unsigned)(uintptr_t)fn);
+	return context;
+}

@@ -1,0 +1,669 @@
+/*
+ * Tasks: making, running and ending them; task.h has the model. Loop thread.
+ *
+ * A stack's first frame is a loop that runs one task after the other, so a stack that
+ * comes from the pool needs nothing laid out: the next task goes on where the last one
+ * ended.
+ *
+ * A task that suspends switches straight to the next one of this turn, if that is what
+ * comes next and no look is due; else back to the loop's own stack.
+ */
+#include "task/task.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/place.h"
+#include "base/report.h"
+#include "task/future.h"
+#include "task/group.h"
+#include "task/switch.h"
+
+static void resume(void *task);
+
+int weft__task_none(const char *function)
+{
+	if (weft__thread.loop)
+		return weft_error_set(
+			-EPERM,
+			"%s() was called in a callback of loop \"%s\", which may not "
+			"wait: call it in a task, started with weft_spawn()",
+			function, weft__thread.loop->name);
+	if (weft__thread_is_stale() || weft__thread.runs_job)
+		return weft__loop_none(function);
+	return weft_error_set(
+		-EPERM,
+		"%s() was called outside a task, where nothing can be awaited: start a "
+		"task with weft_run() or weft_spawn()",
+		function);
+}
+
+/* ---- Switching ---- */
+
+/* What follows is going to run soon: its block, and the frame below it, are one miss
+ * away. */
+static inline void look_ahead(const struct ready *ready)
+{
+	const char *block = ready->slots[(ready->head + 3) & ready->mask].arg;
+
+	__builtin_prefetch(block);
+	__builtin_prefetch(block - CACHE_LINE);
+	__builtin_prefetch(block - 2 * CACHE_LINE);
+}
+
+static inline void about_to_run(weft_task *task)
+{
+	weft__thread.task = task;
+	task->state = TASK_RUNNING;
+	task->n_resumed++;
+}
+
+/* A task that was switched to is running again: `me`, on its own stack. */
+static inline void arrived(weft_task *me)
+{
+	struct tasks *tasks = tasks_of(me->loop);
+
+	fibre_arrive(&me->fibre, tasks->leaving ? NULL : &tasks->fibre);
+	(void)tasks;
+}
+
+/* Leaves the running task, which has been queued, parked or ended. */
+static void switch_away(weft_task *me)
+{
+	struct tasks *tasks = tasks_of(me->loop);
+	struct ready *ready = &me->loop->ready;
+
+	if (ready->head != ready->turn_end && !loop_look_is_due(me->loop)) {
+		struct ready_slot *slot = &ready->slots[ready->head & ready->mask];
+
+		if (slot->fn == resume) {
+			weft_task *next = slot->arg;
+
+			ready->head++;
+			look_ahead(ready);
+			loop_count_step(me->loop);
+			about_to_run(next);
+			if (next == me)
+				return;
+			tasks->leaving = me;
+			fibre_leave(&me->fibre, &next->fibre);
+			(void)switch_stacks(&me->sp, next->sp, next);
+			arrived(me);
+			return;
+		}
+	}
+	weft__thread.task = NULL;
+	fibre_leave(&me->fibre, &tasks->fibre);
+	(void)switch_stacks(&me->sp, tasks->sp, NULL);
+	arrived(me);
+}
+
+/* From the loop's own stack into a task. */
+static void switch_in(struct tasks *tasks, weft_task *task)
+{
+	about_to_run(task);
+	tasks->leaving = NULL;
+	fibre_leave(&tasks->fibre, &task->fibre);
+	(void)switch_stacks(&tasks->sp, task->sp, task);
+	fibre_arrive(&tasks->fibre, NULL);
+}
+
+/* The entry of the ready queue for a task; on the loop's own stack. */
+static void resume(void *arg)
+{
+	weft_task *task = arg;
+	struct tasks *tasks = tasks_of(task->loop);
+
+	switch_in(tasks, task);
+	while (unlikely(tasks->call)) { /* weft_call_on_thread_stack() */
+		struct stack_call *call = tasks->call;
+
+		tasks->call = NULL;
+		call->result = call->fn(call->arg);
+		switch_in(tasks, call->task);
+	}
+}
+
+void weft__make_ready(weft_task *task)
+{
+	task->state = TASK_READY;
+	ready_push_promised(&task->loop->ready, resume, task, &task->spare);
+}
+
+void weft__suspend(weft_task *me)
+{
+	me->state = TASK_WAITING;
+	switch_away(me);
+}
+
+void weft__pass_turn(weft_task *me)
+{
+	me->io_streak = 0;
+	weft__make_ready(me);
+	switch_away(me);
+}
+
+int weft_yield(void)
+{
+	weft_task *me = task_current();
+	int r;
+
+	if (unlikely(!me))
+		return weft__task_none(__func__);
+	r = weft__cancel_point(me);
+	if (unlikely(r < 0))
+		return r;
+	weft__pass_turn(me);
+	return 0;
+}
+
+int weft_call_on_thread_stack(weft_fn *fn, void *arg)
+{
+	weft_task *me = task_current();
+	struct stack_call call = { .fn = fn, .arg = arg, .task = me };
+	struct tasks *tasks;
+
+	if (!me)
+		return weft__task_none(__func__);
+	tasks = tasks_of(me->loop);
+	tasks->call = &call;
+	weft__thread.task = NULL;
+	fibre_leave(&me->fibre, &tasks->fibre);
+	(void)switch_stacks(&me->sp, tasks->sp, NULL);
+	arrived(me);
+	return call.result;
+}
+
+/* ---- Ending ---- */
+
+static size_t n_alive(const weft_loop *loop)
+{
+	return atomic_load_explicit(&loop->n_tasks, memory_order_relaxed);
+}
+
+static void recycle(weft_task *task)
+{
+	struct tasks *tasks = tasks_of(task->loop);
+
+	weft_error_unref(task->error);
+	weft_error_unref(task->reason);
+	if (task->value && task->destroy_value)
+		task->destroy_value(task->value);
+	if (task->future) {
+		weft__future_forget_task(task->future);
+		weft_future_unref(task->future);
+	}
+	task->future = NULL;
+	task->state = TASK_FREE;
+	weft__ready_release(&task->loop->ready);
+	list_push_front(&tasks->pool.classes[task->stack_class].free, &task->link);
+}
+
+/* A failure that no future, group or joiner will ever tell anybody. */
+static void report_failure(const weft_task *task)
+{
+	struct weft_report report = {
+		.error = task->error && task->error->code == task->result
+				 ? task->error
+				 : weft_error_of(task->result),
+		.loop = task->loop,
+		.task = task,
+		.place = task->place,
+	};
+	char name[128];
+
+	weft__report(WEFT_FAILURE, &report,
+		     "task \"%s\" failed and nobody was waiting for it",
+		     weft__task_describe(task, name, sizeof(name)));
+}
+
+void weft__task_unref(weft_task *task)
+{
+	if (--task->references > 0)
+		return;
+	if (task->state != TASK_DONE)
+		return; /* it goes on, and the end finds that nobody holds it */
+	if (task->result < 0 && task->result != -ECANCELED && !task->was_seen &&
+	    !task->future)
+		report_failure(task);
+	recycle(task);
+}
+
+static void end_of_task(weft_task *task)
+{
+	char name[128];
+
+	weft_assert(
+		!task->scopes,
+		"task \"%s\" ended with a %s still open: leave its block by goto, not by return, "
+		"so that its end is reached",
+		weft__task_describe(task, name, sizeof(name)),
+		weft__scope_name(task->scopes->kind));
+	task->state = TASK_DONE;
+	list_unlink(&task->link);
+	atomic_store_explicit(
+		&task->loop->n_tasks,
+		atomic_load_explicit(&task->loop->n_tasks, memory_order_relaxed) - 1,
+		memory_order_relaxed);
+	if (unlikely(task->is_main || (task->loop->closing && !n_alive(task->loop))))
+		task->loop->stop = true; /* somebody runs the loop until this moment */
+	free(task->copied_arg);
+	task->copied_arg = NULL;
+	task->references++; /* keeps the block until everybody was told */
+	if (task->future)
+		weft__future_settle_task(task->future, task);
+	if (task->joiner)
+		weft__unpark(task->joiner, 0);
+	if (task->group)
+		weft__group_child_ended(task->group, task);
+	weft__task_unref(task);
+}
+
+/* The first frame of every stack. */
+static void task_main(void *arg)
+{
+	weft_task *task = arg;
+
+	arrived(task);
+	for (;;) {
+		task->result = task->fn(task->arg);
+		end_of_task(task);
+		switch_away(task);
+	}
+}
+
+/* ---- Making ---- */
+
+static int new_block(weft_loop *loop, int class, weft_task **out)
+{
+	struct tasks *tasks = tasks_of(loop);
+	const struct slab *slab;
+	weft_task *task;
+	void *block;
+	char *low;
+	int r = weft__stack_cut(&tasks->pool, class, sizeof(*task), &block);
+
+	if (r < 0)
+		return r;
+	task = memset(block, 0, sizeof(*task));
+	task->loop = loop;
+	task->stack_class = (uint8_t) class;
+	handle_init(&task->spare, HANDLE_DIRECT, resume, task);
+	task->spare.loop = loop;
+	task->sp = weft__switch_prepare(task, task_main);
+	weft__stack_commit(&tasks->pool, class);
+	slab = tasks->pool.classes[class].slab;
+	low = weft__stack_low(slab, task);
+	fibre_init(&task->fibre, low, (size_t)((char *)task - low));
+	*out = task;
+	return 0;
+}
+
+static int take_block(weft_loop *loop, int class, weft_task **out)
+{
+	struct list *link = list_pop_front(&tasks_of(loop)->pool.classes[class].free);
+
+	if (likely(link)) {
+		*out = list_entry(link, weft_task, link);
+		return 0;
+	}
+	return new_block(loop, class, out);
+}
+
+static int copy_argument(weft_task *task, const void *arg, size_t size)
+{
+	task->copied_arg = weft__alloc(size);
+	if (!task->copied_arg)
+		return -ENOMEM;
+	task->arg = memcpy(task->copied_arg, arg, size);
+	return 0;
+}
+
+static void begin(weft_task *task, weft_fn *fn, void *arg, const void *place)
+{
+	weft_loop *loop = task->loop;
+
+	task->fn = fn;
+	task->arg = arg;
+	task->place = place;
+	task->park = NULL;
+	task->scopes = NULL;
+	task->n_pending = 0;
+	task->cancelling = 0;
+	task->cancel_pending = false;
+	task->was_seen = false;
+	task->is_main = false;
+	task->io_streak = 0;
+	task->result = 0;
+	task->group = NULL;
+	task->joiner = NULL;
+	task->value = NULL;
+	task->error = NULL;
+	task->reason = NULL;
+	task->name_of = (const void *)(uintptr_t)fn;
+	task->name[0] = '\0';
+	list_push_back(&tasks_of(loop)->alive, &task->link);
+	atomic_store_explicit(&loop->n_tasks,
+			      atomic_load_explicit(&loop->n_tasks, memory_order_relaxed) +
+				      1,
+			      memory_order_relaxed);
+	weft__make_ready(task);
+	if (unlikely(loop->closing))
+		(void)weft_task_cancel(task,
+				       NULL); /* it begins, and its first wait says so */
+}
+
+int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
+		   const struct weft_spawn_options *options, const void *place, bool keep,
+		   weft_task **out)
+{
+	int class = weft__stack_class(options ? options->stack_bytes : 0);
+	weft_task *task;
+	int r;
+
+	if (unlikely(class < 0))
+		return class;
+	if (unlikely(loop->inbox.closed))
+		return weft_error_set(-ESHUTDOWN,
+				      "loop \"%s\" is closed and starts no task",
+				      loop->name);
+	r = weft__ready_reserve(&loop->ready);
+	if (unlikely(r < 0))
+		return r;
+	r = take_block(loop, class, &task);
+	if (unlikely(r < 0))
+		goto release_slot;
+	if (unlikely(options && options->copy_arg_bytes)) {
+		r = copy_argument(task, arg, options->copy_arg_bytes);
+		if (r < 0)
+			goto return_block;
+		arg = task->copied_arg;
+	}
+	task->references = keep;
+	begin(task, fn, arg, place);
+	if (options && options->name)
+		weft_task_set_name(task, options->name);
+	*out = task;
+	return 0;
+return_block:
+	list_push_front(&tasks_of(loop)->pool.classes[class].free, &task->link);
+release_slot:
+	weft__ready_release(&loop->ready);
+	return r;
+}
+
+/* Not inlined, so that the return address is the caller's. */
+__attribute__((noinline)) int weft_spawn_with(weft_fn *fn, void *arg,
+					      const struct weft_spawn_options *options,
+					      weft_task **out)
+{
+	weft_loop *loop = weft__thread.loop;
+	weft_task *task;
+	int r;
+
+	if (unlikely(!loop))
+		return weft__loop_none(__func__);
+	if (options &&
+	    weft__has_reserved(options->reserved, ARRAY_SIZE(options->reserved)))
+		return weft_error_set(
+			-EINVAL, "weft_spawn_with(): set the reserved options to zero");
+	r = weft__task_new(loop, fn, arg, options, __builtin_return_address(0),
+			   out != NULL, &task);
+	if (r == 0 && out)
+		*out = task;
+	return r;
+}
+
+__attribute__((noinline)) int weft_spawn(weft_fn *fn, void *arg, weft_task **out)
+{
+	weft_loop *loop = weft__thread.loop;
+	weft_task *task;
+	int r;
+
+	if (unlikely(!loop))
+		return weft__loop_none(__func__);
+	r = weft__task_new(loop, fn, arg, NULL, __builtin_return_address(0), out != NULL,
+			   &task);
+	if (r == 0 && out)
+		*out = task;
+	return r;
+}
+
+/* ---- Asking and naming ---- */
+
+weft_task *weft_task_current(void)
+{
+	return task_current();
+}
+
+void weft_task_set_name(weft_task *task, const char *name)
+{
+	if (task && loop_check(task->loop, __func__) == 0)
+		snprintf(task->name, sizeof(task->name), "%s", name);
+}
+
+const char *weft__task_describe(const weft_task *task, char *buffer, size_t size)
+{
+	if (task->name[0])
+		snprintf(buffer, size, "%s", task->name);
+	else
+		weft__symbol_name(task->name_of, buffer, size);
+	return buffer;
+}
+
+const char *weft_task_name(const weft_task *task)
+{
+	weft_task *named =
+		(weft_task *)(uintptr_t)task; /* its default name is looked up once */
+
+	if (!task->name[0] && loop_check(task->loop, __func__) == 0)
+		weft__symbol_name(task->name_of, named->name, sizeof(named->name));
+	return task->name;
+}
+
+int weft_loop_tasks(weft_loop *loop, weft_task **out, size_t n_max)
+{
+	size_t n = 0;
+	int r = loop_check(loop, __func__);
+
+	if (r < 0)
+		return r;
+	list_for_each (link, &tasks_of(loop)->alive) {
+		if (n < n_max)
+			out[n] = list_entry(link, weft_task, link);
+		n++;
+	}
+	return (int)MIN(n, (size_t)INT32_MAX);
+}
+
+int weft_return(void *value, weft_destroy *destroy)
+{
+	weft_task *task = task_current();
+
+	if (!task)
+		return weft__thread.return_value
+			       ? weft__thread.return_value(value, destroy)
+			       : weft__task_none(__func__);
+	if (task->value && task->destroy_value)
+		task->destroy_value(task->value);
+	task->value = value;
+	task->destroy_value = destroy;
+	return 0;
+}
+
+/* ---- Waiting for the end of a task ---- */
+
+struct join {
+	struct park park;
+	bool passed; /* a request was passed on to the task */
+};
+
+static enum cancel_answer pass_to_task(struct park *park)
+{
+	struct join *join = container_of(park, struct join, park);
+
+	join->passed = true;
+	(void)weft_task_cancel(park->awaited, NULL);
+	return CANCEL_PASSED;
+}
+
+static int await_end(weft_task *me, weft_task *task)
+{
+	struct join join = {
+		.park = { .what = "join", .cancel = pass_to_task, .awaited = task },
+	};
+	char name[128];
+
+	if (weft__is_cycle(me, task))
+		return weft_error_set(-EDEADLK,
+				      "joining task \"%s\" would never end: it waits for "
+				      "the task that joins it",
+				      weft__task_describe(task, name, sizeof(name)));
+	weft_assert(!task->joiner,
+		    "task \"%s\" is joined twice: only its owner joins a task, others "
+		    "await weft_task_future()",
+		    weft__task_describe(task, name, sizeof(name)));
+	/* A request that is pending already goes to the task, as one that comes while we
+	 * wait. */
+	if (weft__deliver(me)) {
+		join.passed = true;
+		(void)weft_task_cancel(task, NULL);
+	}
+	task->joiner = &join.park;
+	(void)weft__park(&join.park);
+	task->joiner = NULL;
+	if (join.passed && task->result != -ECANCELED)
+		weft__put_back(
+			me); /* it finished all the same: the request is still to come */
+	return 0;
+}
+
+int weft_task_join(weft_task *task)
+{
+	weft_task *me = task_current();
+	int r;
+
+	if (!me)
+		return weft__task_none(__func__);
+	if (!loop_is_mine(task->loop))
+		return weft__loop_refuse(task->loop, __func__);
+	if (task->state != TASK_DONE) {
+		r = await_end(me, task);
+		if (r < 0) {
+			weft__task_unref(task);
+			return r;
+		}
+	}
+	r = task->result;
+	task->was_seen = true;
+	if (r < 0 && task->error && task->error->code == r) {
+		weft__error_give(task->error);
+		task->error = NULL;
+	}
+	weft__task_unref(task);
+	return r;
+}
+
+void weft_task_detach(weft_task *task)
+{
+	if (task && loop_check(task->loop, __func__) == 0)
+		weft__task_unref(task);
+}
+
+weft_future *weft_task_future(weft_task *task)
+{
+	if (!task || loop_check(task->loop, __func__) < 0)
+		return NULL;
+	if (!task->future)
+		task->future = weft__future_of_task(task);
+	return task->future;
+}
+
+/* ---- For the loop ---- */
+
+static int open_tasks(weft_loop *loop)
+{
+	struct tasks *tasks = weft__zalloc(sizeof(*tasks));
+
+	if (!tasks)
+		return -ENOMEM;
+	list_init(&tasks->alive);
+	weft__stack_pool_init(&tasks->pool, loop);
+	loop->tasks = tasks;
+	return 0;
+}
+
+static void enter_tasks(weft_loop *loop)
+{
+	fibre_init_thread(&tasks_of(loop)->fibre);
+}
+
+static void close_tasks(weft_loop *loop)
+{
+	struct tasks *tasks = tasks_of(loop);
+
+	if (!tasks->n_abandoned) /* what abandoned tasks can reach is kept, their stacks
+				    included */
+		weft__stack_pool_fini(&tasks->pool);
+	free(tasks);
+	loop->tasks = NULL;
+}
+
+static void cancel_all(weft_loop *loop)
+{
+	list_for_each_safe (link, &tasks_of(loop)->alive)
+		(void)weft_task_cancel(list_entry(link, weft_task, link), NULL);
+}
+
+static void abandon_all(weft_loop *loop)
+{
+	list_for_each_safe (link, &tasks_of(loop)->alive) {
+		weft_task *task = list_entry(link, weft_task, link);
+		struct weft_report report = { .loop = loop,
+					      .task = task,
+					      .place = task->place };
+		char name[128];
+
+		weft__report(
+			WEFT_FAILURE, &report,
+			"task \"%s\" ignored its cancellation (it waits for: %s) and was "
+			"abandoned",
+			weft__task_describe(task, name, sizeof(name)),
+			task->park ? task->park->what : "its turn");
+		tasks_of(loop)->n_abandoned++;
+	}
+}
+
+static void suspend_running(void)
+{
+	weft__suspend(task_current());
+}
+
+static void wake_task(void *task)
+{
+	weft__make_ready(task);
+}
+
+static const struct weft_error **error_slot(void)
+{
+	weft_task *task = task_current();
+
+	return task ? &task->error : NULL;
+}
+
+__attribute__((constructor)) static void hook_into_loops(void)
+{
+	static const struct loop_hooks hooks = {
+		.open = open_tasks,
+		.enter = enter_tasks,
+		.cancel_all = cancel_all,
+		.n_alive = n_alive,
+		.abandon_all = abandon_all,
+		.close = close_tasks,
+		.suspend = suspend_running,
+		.wake = wake_task,
+	};
+
+	weft__loop_set_hooks(&hooks);
+	weft__error_set_task_slot(error_slot);
+}

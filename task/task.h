@@ -1,0 +1,197 @@
+/*
+ * Tasks, inside the library; <weft/task.h> has the model for callers.
+ *
+ * A task block lies at the top of the task's own stack, so a task is one object and one
+ * page. Everything in it belongs to the loop's thread; a dump on another thread reads it
+ * as it stands and trusts nothing.
+ *
+ * Waiting. Whatever suspends a task goes through weft__park(), with a struct park on the
+ * waiter's stack that says what for. Whoever ends the wait calls weft__unpark() with its
+ * result, once; the task runs in the next turn. There is no second way to suspend.
+ *
+ * Cancelling. A request sets a mark where it came from: on the task (somebody else's), or
+ * on one of its open scopes (a timeout that expired, a group that failed). The next wait,
+ * or the one in progress, delivers all marks that a shield does not hold back, as one
+ * -ECANCELED. A wait in progress is asked through park->cancel, which says what becomes
+ * of it.
+ */
+#ifndef WEFT_TASK_TASK_H
+#define WEFT_TASK_TASK_H
+
+#include <weft/group.h>
+#include <weft/task.h>
+
+#include "base/error.h"
+#include "loop/loop.h"
+#include "task/fibre.h"
+#include "task/stack.h"
+
+/* What a wait in progress makes of a request to cancel it. */
+enum cancel_answer {
+	CANCEL_ENDS, /* it has left whatever queue it was in, and ends with -ECANCELED now
+		      */
+	CANCEL_PASSED, /* the request was passed on to what is waited for; the wait goes
+			  on */
+	CANCEL_LATER, /* it ends by itself soon, and its result says whether it was
+			 cancelled */
+};
+
+struct park {
+	const char *what; /* "sleep", for dumps; static */
+	/* NULL: this wait cannot be cancelled. */
+	enum cancel_answer (*cancel)(struct park *park);
+	/* Who has to go on before this wait can end, for finding cycles; either may be
+	 * NULL. */
+	weft_task *awaited;
+	struct group *awaited_group;
+	weft_task *task;
+	int result;
+};
+
+/* ---- Scopes ---- */
+
+enum scope_kind { SCOPE_TIMEOUT, SCOPE_SHIELD, SCOPE_GROUP };
+
+/* What timeouts, shields and groups have in common; the innermost first. */
+struct scope {
+	struct scope *outer;
+	weft_task *task;
+	enum scope_kind kind;
+	bool requested; /* it asked the task to end; taken back when the scope ends */
+	bool pending; /* and that was not delivered yet */
+	int cancelling_before;
+};
+
+enum task_state {
+	TASK_FREE = 0, /* nobody's: its stack is in the pool */
+	TASK_READY, /* queued, or about to be */
+	TASK_RUNNING,
+	TASK_WAITING,
+	TASK_DONE, /* ended, and somebody still holds a reference */
+};
+
+enum { TASK_NAME_BYTES = 32 };
+
+struct weft_task {
+	/* The switch; the first line, next to the frame that it restores. */
+	void *sp;
+	weft_fn *fn;
+	void *arg;
+	weft_loop *loop;
+	struct park *park; /* NULL unless waiting */
+	struct scope *scopes;
+	int n_pending; /* marks not delivered, its own and its scopes' */
+	int cancelling; /* requests not taken back */
+	bool cancel_pending; /* its own mark */
+	uint8_t state; /* enum task_state */
+	uint8_t stack_class;
+	bool was_seen; /* somebody has its result */
+	bool is_main; /* its end stops the loop */
+	uint16_t io_streak; /* operations in a row that did not wait */
+	uint16_t references;
+	int result;
+	/* Its place: in the loop's list of tasks, or on the pool's free list. */
+	struct list link;
+	struct group *group; /* NULL: not a child */
+	struct list sibling; /* in group->children */
+	weft_future *future; /* made on first use; settles with the task */
+	struct park *joiner; /* of the task that joins this one */
+	void *value; /* of weft_return() */
+	weft_destroy *destroy_value;
+	const struct weft_error *error; /* the slot of the last failure */
+	const struct weft_error *reason; /* of the cancellation that is pending */
+	const void *place; /* who spawned it */
+	uint64_t n_resumed; /* for dumps: has it run since? */
+	struct handle spare; /* queues it when the ready ring is full */
+	struct fibre fibre;
+	void *copied_arg;
+	const void *name_of; /* function that it is named after, if it has no name of its
+				own */
+	char name[TASK_NAME_BYTES];
+};
+
+/* A call that a task wants to have made on the thread's own stack. */
+struct stack_call {
+	weft_fn *fn;
+	void *arg;
+	weft_task *task;
+	int result;
+};
+
+/* What a loop keeps for its tasks. */
+struct tasks {
+	void *sp; /* of the loop's own stack, while a task runs */
+	struct fibre fibre;
+	struct stack_pool pool;
+	struct list alive; /* by link: all that have not ended */
+	weft_task *leaving; /* who switched to the running task; NULL: the loop */
+	struct stack_call *call;
+	uint64_t n_abandoned;
+};
+
+static inline struct tasks *tasks_of(const weft_loop *loop)
+{
+	return loop->tasks;
+}
+
+/* The running task; NULL in a callback and on a plain thread. */
+static inline weft_task *task_current(void)
+{
+	return weft__thread.task;
+}
+
+/* As task_current(), but explains in the name of `function` why there is none: -EPERM. */
+int weft__task_none(const char *function);
+
+/* ---- Waiting ---- */
+
+/* What parking is made of: leaves the running task, and queues one that was left. */
+void weft__suspend(weft_task *me);
+void weft__make_ready(weft_task *task);
+/* Queues the running task behind what is ready, and lets that run. */
+void weft__pass_turn(weft_task *me);
+
+/*
+ * Before a wait is begun: 0, or -ECANCELED, which delivers the marks. Waits that end at
+ * once do not ask.
+ */
+int weft__cancel_point(weft_task *task);
+
+/* Suspends the running task until weft__unpark(); returns the result given there. */
+int weft__park(struct park *park);
+void weft__unpark(struct park *park, int result);
+
+/* The marks that can be delivered now are; false if there are none. */
+bool weft__deliver(weft_task *task);
+
+/* A new mark, the task's own or the scope's: asks the wait in progress, if there is one.
+ */
+void weft__request_cancel(weft_task *task, struct scope *scope);
+/* The request of a scope is taken back. */
+void weft__take_back(struct scope *scope);
+/* A request that was passed on, and had no effect, is a mark again. */
+void weft__put_back(weft_task *task);
+
+/* Would waiting for `awaited` (or the group) close a cycle? */
+bool weft__is_cycle(const weft_task *task, const weft_task *awaited);
+
+void weft__scope_open(struct scope *scope, enum scope_kind kind, weft_task *task);
+/* Checks that it is the innermost one; `end` is the name of the public function. */
+void weft__scope_close(struct scope *scope, enum scope_kind kind, const char *end);
+
+const char *weft__scope_name(enum scope_kind kind);
+
+/* ---- Tasks ---- */
+
+/*
+ * Makes a task and queues it; `place` is who asked for it. One reference for the caller
+ * if `keep`, none otherwise.
+ */
+int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
+		   const struct weft_spawn_options *options, const void *place, bool keep,
+		   weft_task **out);
+void weft__task_unref(weft_task *task);
+/* The name, also that of the function if it was given none. */
+const char *weft__task_describe(const weft_task *task, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,240 @@
+/*
+ * Waiting, and being asked to stop waiting; task.h has the model. Loop thread.
+ *
+ * Marks and scopes. The scopes of a task are a list, the innermost first. Going outwards,
+ * every mark up to the first shield can be delivered; the task's own mark lies outside of
+ * all scopes. A timeout or group inside a shield thus works as usual, and what comes from
+ * beyond waits for the shield's end.
+ */
+#include "task/task.h"
+
+#include <stdio.h>
+
+#include "task/group.h"
+
+/* ---- Parking ---- */
+
+int weft__park(struct park *park)
+{
+	weft_task *me = task_current();
+
+	park->task = me;
+	me->park = park;
+	me->io_streak = 0;
+	weft__suspend(me);
+	return park->result;
+}
+
+void weft__unpark(struct park *park, int result)
+{
+	weft_task *task = park->task;
+
+	park->result = result;
+	task->park = NULL;
+	weft__make_ready(task);
+}
+
+/* ---- Marks ---- */
+
+static bool has_deliverable(const weft_task *task)
+{
+	for (const struct scope *scope = task->scopes; scope; scope = scope->outer) {
+		if (scope->pending)
+			return true;
+		if (scope->kind == SCOPE_SHIELD)
+			return false;
+	}
+	return task->cancel_pending;
+}
+
+bool weft__deliver(weft_task *task)
+{
+	bool any = false;
+
+	if (likely(!task->n_pending))
+		return false;
+	for (struct scope *scope = task->scopes; scope; scope = scope->outer) {
+		if (scope->pending) {
+			scope->pending = false;
+			task->n_pending--;
+			any = true;
+		}
+		if (scope->kind == SCOPE_SHIELD)
+			return any;
+	}
+	if (task->cancel_pending) {
+		task->cancel_pending = false;
+		task->n_pending--;
+		any = true;
+		if (task->reason) { /* whoever receives the -ECANCELED finds it */
+			weft_error_unref(task->error);
+			task->error = task->reason;
+			task->reason = NULL;
+		}
+	}
+	return any;
+}
+
+int weft__cancel_point(weft_task *task)
+{
+	return unlikely(task->n_pending) && weft__deliver(task) ? -ECANCELED : 0;
+}
+
+/* Asks the wait in progress to end, if something can be delivered to it. */
+static void ask_wait(weft_task *task)
+{
+	struct park *park = task->park;
+
+	if (!park || !park->cancel || !has_deliverable(task))
+		return;
+	switch (park->cancel(park)) {
+	case CANCEL_ENDS:
+		(void)weft__deliver(task);
+		weft__unpark(park, -ECANCELED);
+		break;
+	case CANCEL_PASSED:
+		(void)weft__deliver(task);
+		break;
+	case CANCEL_LATER:
+		break;
+	}
+}
+
+void weft__request_cancel(weft_task *task, struct scope *scope)
+{
+	bool *pending = scope ? &scope->pending : &task->cancel_pending;
+
+	if (scope)
+		scope->requested = true;
+	task->cancelling++;
+	if (!*pending) {
+		*pending = true;
+		task->n_pending++;
+	}
+	ask_wait(task);
+}
+
+void weft__put_back(weft_task *task)
+{
+	if (!task->cancel_pending) {
+		task->cancel_pending = true;
+		task->n_pending++;
+	}
+}
+
+void weft__take_back(struct scope *scope)
+{
+	weft_task *task = scope->task;
+
+	if (!scope->requested)
+		return;
+	scope->requested = false;
+	task->cancelling--;
+	if (scope->pending) {
+		scope->pending = false;
+		task->n_pending--;
+	}
+}
+
+/* ---- Scopes ---- */
+
+const char *weft__scope_name(enum scope_kind kind)
+{
+	static const char *const names[] = {
+		[SCOPE_TIMEOUT] = "timeout",
+		[SCOPE_SHIELD] = "shield",
+		[SCOPE_GROUP] = "group",
+	};
+
+	return names[kind];
+}
+
+void weft__scope_open(struct scope *scope, enum scope_kind kind, weft_task *task)
+{
+	*scope = (struct scope){
+		.outer = task->scopes,
+		.task = task,
+		.kind = kind,
+		.cancelling_before = task->cancelling,
+	};
+	task->scopes = scope;
+}
+
+void weft__scope_close(struct scope *scope, enum scope_kind kind, const char *end)
+{
+	weft_task *me = task_current();
+
+	weft_assert(me && scope->task == me && scope->kind == kind,
+		    "%s() was called by a task that did not begin this scope", end);
+	weft_assert(
+		me->scopes == scope,
+		"%s() was called while an inner %s is still open: end the inner scope first",
+		end, me->scopes ? weft__scope_name(me->scopes->kind) : "scope");
+	weft__take_back(scope);
+	me->scopes = scope->outer;
+	scope->task = NULL;
+}
+
+/* ---- Requests from outside ---- */
+
+bool weft_task_cancel(weft_task *task, const char *reason)
+{
+	if (loop_check(task->loop, __func__) < 0 || task->state == TASK_DONE ||
+	    task->state == TASK_FREE)
+		return false;
+	if (reason && !task->cancel_pending) {
+		weft_error_unref(task->reason);
+		task->reason = weft__error_new(-ECANCELED, "%s", reason);
+	}
+	weft__request_cancel(task, NULL);
+	return true;
+}
+
+int weft_task_uncancel(weft_task *task)
+{
+	int r = loop_check(task->loop, __func__);
+
+	if (r < 0)
+		return r;
+	if (task->cancelling > 0)
+		task->cancelling--;
+	if (task->cancelling == 0 && task->cancel_pending) {
+		task->cancel_pending = false;
+		task->n_pending--;
+	}
+	return task->cancelling;
+}
+
+int weft_task_cancelling(const weft_task *task)
+{
+	int r = loop_check(task->loop, __func__);
+
+	return r < 0 ? r : task->cancelling;
+}
+
+/* ---- Cycles ---- */
+
+/* Is `group` one that `task`, or a task around it, is a child of? */
+static bool is_inside(const weft_task *task, const struct group *group)
+{
+	while (task && task->group) {
+		if (task->group == group)
+			return true;
+		task = weft__group_owner(task->group);
+	}
+	return false;
+}
+
+bool weft__is_cycle(const weft_task *task, const weft_task *awaited)
+{
+	while (awaited) {
+		if (awaited == task)
+			return true;
+		if (awaited->state != TASK_WAITING || !awaited->park)
+			return false;
+		if (awaited->park->awaited_group)
+			return is_inside(task, awaited->park->awaited_group);
+		awaited = awaited->park->awaited;
+	}
+	return false;
+}
