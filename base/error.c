@@ -77,6 +77,7 @@ static bool is_plain(const struct weft_error *error)
 
 /* ---- Making ---- */
 
+WEFT_PRINTF(4, 0)
 static struct error *new_error(int code, const void *place, size_t n_children,
 			       const char *format, va_list args)
 {

@@ -31,9 +31,15 @@
 #ifndef WEFT_TESTS_TEST_H
 #define WEFT_TESTS_TEST_H
 
+/* What Criterion's header brings along is there with the thin runner, too. */
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "tests/fixture.h"
