@@ -251,8 +251,11 @@ static void dispatch(struct epoll_poller *poller, const struct epoll_event *even
 void weft__poller_wait(struct epoll_poller *poller, weft_time deadline)
 {
 	struct epoll_event events[BATCH];
-	int n = wait_for_events(poller, events, deadline);
+	int n;
 
+	if (deadline <= 0 && !poller->n_registered)
+		return; /* there is nothing to look at */
+	n = wait_for_events(poller, events, deadline);
 	/* n < 0 is EINTR: as if nothing had come. */
 	if (poller->n_first)
 		dispatch(poller, events, n, true);

@@ -62,13 +62,12 @@ bool weft__inbox_mark_asleep(struct inbox *inbox);
 /* Thread: loop. After this nothing can be pushed; what had come is in `taken`. */
 void weft__inbox_close(struct inbox *inbox);
 
-/* Thread: loop. Has something come since the last take? */
-static inline bool inbox_has_new(const struct inbox *inbox)
+/* Thread: loop, awake. Is there something to run, as far as can be seen? */
+static inline bool inbox_has_news(const struct inbox *inbox)
 {
 	/* Relaxed: a hint. What it misses is seen by the next take, or by the mark. */
-	struct handle *head = atomic_load_explicit(&inbox->head, memory_order_relaxed);
-
-	return head != NULL && head != INBOX_ASLEEP;
+	return atomic_load_explicit(&inbox->head, memory_order_relaxed) ||
+	       !list_is_empty(&inbox->taken);
 }
 
 #endif

@@ -461,6 +461,7 @@ int weft_loop_run_once(weft_loop *loop, weft_time timeout_ns)
 	if (r < 0)
 		return r;
 	before = atomic_load_explicit(&loop->steps, memory_order_relaxed);
+	loop->turns_apart = true;
 	weft__loop_round(loop,
 			 timeout_ns > 0 ? weft__time_add(weft__clock(), timeout_ns) : 0);
 	if (atomic_load_explicit(&loop->steps, memory_order_relaxed) == before) {
@@ -468,6 +469,7 @@ int weft_loop_run_once(weft_loop *loop, weft_time timeout_ns)
 					 waited for */
 		weft__loop_round(loop, 0);
 	}
+	loop->turns_apart = loop->is_virtual;
 	loop->stop = false;
 	weft__loop_leave(loop);
 	return (int)MIN(atomic_load_explicit(&loop->steps, memory_order_relaxed) - before,

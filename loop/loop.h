@@ -88,6 +88,7 @@ struct weft_loop {
 	void *tasks; /* task/'s */
 	struct ready ready;
 	uint64_t steps_at_look;
+	bool turns_apart; /* each turn begins in weft__loop_round(): for tests, and for run_once */
 	bool stop; /* leave after this turn */
 	bool closing; /* nothing new begins */
 	bool closed;

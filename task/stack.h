@@ -35,6 +35,7 @@ enum {
 	STACK_DEFAULT = 256 * 1024,
 	STACK_MIN = 128 * 1024, /* of which half is guard */
 	STACK_CLASSES = 12, /* 128 KiB … 256 MiB */
+	STACK_CLASS_DEFAULT = 1, /* that of STACK_DEFAULT */
 };
 
 struct slab {

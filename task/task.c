@@ -40,15 +40,23 @@ int weft__task_none(const char *function)
 
 /* ---- Switching ---- */
 
-/* What follows is going to run soon: its block, and the frame below it, are one miss
- * away. */
+/*
+ * What follows is known, so its memory is fetched while others run: first the block, then, when
+ * that is there, the frames that the switch and the return from it will touch.
+ */
 static inline void look_ahead(const struct ready *ready)
 {
-	const char *block = ready->slots[(ready->head + 3) & ready->mask].arg;
+	const struct ready_slot *far = &ready->slots[(ready->head + 7) & ready->mask];
+	const struct ready_slot *near = &ready->slots[(ready->head + 3) & ready->mask];
+	const char *sp;
 
-	__builtin_prefetch(block);
-	__builtin_prefetch(block - CACHE_LINE);
-	__builtin_prefetch(block - 2 * CACHE_LINE);
+	__builtin_prefetch(far->arg);
+	if (near->fn != resume)
+		return;
+	sp = ((const weft_task *)near->arg)->sp;
+	__builtin_prefetch(sp);
+	__builtin_prefetch(sp + 3 * CACHE_LINE);
+	__builtin_prefetch(sp + 4 * CACHE_LINE);
 }
 
 static inline void about_to_run(weft_task *task)
@@ -67,13 +75,32 @@ static inline void arrived(weft_task *me)
 	(void)tasks;
 }
 
-/* Leaves the running task, which has been queued, parked or ended. */
-static void switch_away(weft_task *me)
+/*
+ * May a task begin the next turn by itself? The loop does no more between two turns, unless
+ * something came or was asked for.
+ */
+static inline bool begin_turn(weft_loop *loop)
+{
+	struct ready *ready = &loop->ready;
+
+	if (ready->head == ready->tail || inbox_has_news(&loop->inbox) || loop->stop ||
+	    loop->turns_apart || !list_is_empty(&ready->behind))
+		return false;
+	ready->turn_end = ready->tail;
+	return true;
+}
+
+/*
+ * Leaves the running task, which has been queued, parked or ended. Inlined, so that a task comes
+ * back to as few returns as can be: each is mispredicted, since the calls were another task's.
+ */
+__attribute__((always_inline)) static inline void switch_away(weft_task *me)
 {
 	struct tasks *tasks = tasks_of(me->loop);
 	struct ready *ready = &me->loop->ready;
 
-	if (ready->head != ready->turn_end && !loop_look_is_due(me->loop)) {
+	if (!loop_look_is_due(me->loop) &&
+	    (ready->head != ready->turn_end || begin_turn(me->loop))) {
 		struct ready_slot *slot = &ready->slots[ready->head & ready->mask];
 
 		if (slot->fn == resume) {
@@ -136,6 +163,18 @@ void weft__suspend(weft_task *me)
 	switch_away(me);
 }
 
+int weft__park(struct park *park)
+{
+	weft_task *me = task_current();
+
+	park->task = me;
+	me->park = park;
+	me->io_streak = 0;
+	me->state = TASK_WAITING;
+	switch_away(me);
+	return park->result;
+}
+
 void weft__pass_turn(weft_task *me)
 {
 	me->io_streak = 0;
@@ -153,7 +192,9 @@ int weft_yield(void)
 	r = weft__cancel_point(me);
 	if (unlikely(r < 0))
 		return r;
-	weft__pass_turn(me);
+	me->io_streak = 0;
+	weft__make_ready(me);
+	switch_away(me);
 	return 0;
 }
 
@@ -181,10 +222,9 @@ static size_t n_alive(const weft_loop *loop)
 	return atomic_load_explicit(&loop->n_tasks, memory_order_relaxed);
 }
 
-static void recycle(weft_task *task)
+/* What most tasks never had. */
+static void release_extras(weft_task *task)
 {
-	struct tasks *tasks = tasks_of(task->loop);
-
 	weft_error_unref(task->error);
 	weft_error_unref(task->reason);
 	if (task->value && task->destroy_value)
@@ -193,9 +233,17 @@ static void recycle(weft_task *task)
 		weft__future_forget_task(task->future);
 		weft_future_unref(task->future);
 	}
-	task->future = NULL;
+	free(task->copied_arg);
+}
+
+static void recycle(weft_task *task)
+{
+	struct tasks *tasks = tasks_of(task->loop);
+
+	if (unlikely(task->error || task->reason || task->value || task->future ||
+		     task->copied_arg))
+		release_extras(task);
 	task->state = TASK_FREE;
-	weft__ready_release(&task->loop->ready);
 	list_push_front(&tasks->pool.classes[task->stack_class].free, &task->link);
 }
 
@@ -247,8 +295,6 @@ static void end_of_task(weft_task *task)
 		memory_order_relaxed);
 	if (unlikely(task->is_main || (task->loop->closing && !n_alive(task->loop))))
 		task->loop->stop = true; /* somebody runs the loop until this moment */
-	free(task->copied_arg);
-	task->copied_arg = NULL;
 	task->references++; /* keeps the block until everybody was told */
 	if (task->future)
 		weft__future_settle_task(task->future, task);
@@ -281,10 +327,15 @@ static int new_block(weft_loop *loop, int class, weft_task **out)
 	weft_task *task;
 	void *block;
 	char *low;
-	int r = weft__stack_cut(&tasks->pool, class, sizeof(*task), &block);
+	int r = weft__ready_reserve(&loop->ready); /* kept as long as the block exists */
 
 	if (r < 0)
 		return r;
+	r = weft__stack_cut(&tasks->pool, class, sizeof(*task), &block);
+	if (r < 0) {
+		weft__ready_release(&loop->ready);
+		return r;
+	}
 	task = memset(block, 0, sizeof(*task));
 	task->loop = loop;
 	task->stack_class = (uint8_t) class;
@@ -310,36 +361,15 @@ static int take_block(weft_loop *loop, int class, weft_task **out)
 	return new_block(loop, class, out);
 }
 
-static int copy_argument(weft_task *task, const void *arg, size_t size)
-{
-	task->copied_arg = weft__alloc(size);
-	if (!task->copied_arg)
-		return -ENOMEM;
-	task->arg = memcpy(task->copied_arg, arg, size);
-	return 0;
-}
-
 static void begin(weft_task *task, weft_fn *fn, void *arg, const void *place)
 {
 	weft_loop *loop = task->loop;
 
+	memset((char *)task + offsetof(weft_task, state), 0,
+	       offsetof(weft_task, link) - offsetof(weft_task, state));
 	task->fn = fn;
 	task->arg = arg;
 	task->place = place;
-	task->park = NULL;
-	task->scopes = NULL;
-	task->n_pending = 0;
-	task->cancelling = 0;
-	task->cancel_pending = false;
-	task->was_seen = false;
-	task->is_main = false;
-	task->io_streak = 0;
-	task->result = 0;
-	task->group = NULL;
-	task->joiner = NULL;
-	task->value = NULL;
-	task->error = NULL;
-	task->reason = NULL;
 	task->name_of = (const void *)(uintptr_t)fn;
 	task->name[0] = '\0';
 	list_push_back(&tasks_of(loop)->alive, &task->link);
@@ -357,8 +387,10 @@ int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
 		   const struct weft_spawn_options *options, const void *place, bool keep,
 		   weft_task **out)
 {
-	int class = weft__stack_class(options ? options->stack_bytes : 0);
+	int class =
+		options ? weft__stack_class(options->stack_bytes) : STACK_CLASS_DEFAULT;
 	weft_task *task;
+	void *copy = NULL;
 	int r;
 
 	if (unlikely(class < 0))
@@ -367,29 +399,25 @@ int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
 		return weft_error_set(-ESHUTDOWN,
 				      "loop \"%s\" is closed and starts no task",
 				      loop->name);
-	r = weft__ready_reserve(&loop->ready);
-	if (unlikely(r < 0))
-		return r;
 	r = take_block(loop, class, &task);
 	if (unlikely(r < 0))
-		goto release_slot;
+		return r;
 	if (unlikely(options && options->copy_arg_bytes)) {
-		r = copy_argument(task, arg, options->copy_arg_bytes);
-		if (r < 0)
-			goto return_block;
-		arg = task->copied_arg;
+		copy = weft__alloc(options->copy_arg_bytes);
+		if (!copy) {
+			list_push_front(&tasks_of(loop)->pool.classes[class].free,
+					&task->link);
+			return -ENOMEM;
+		}
+		arg = memcpy(copy, arg, options->copy_arg_bytes);
 	}
-	task->references = keep;
 	begin(task, fn, arg, place);
+	task->references = keep;
+	task->copied_arg = copy;
 	if (options && options->name)
 		weft_task_set_name(task, options->name);
 	*out = task;
 	return 0;
-return_block:
-	list_push_front(&tasks_of(loop)->pool.classes[class].free, &task->link);
-release_slot:
-	weft__ready_release(&loop->ready);
-	return r;
 }
 
 /* Not inlined, so that the return address is the caller's. */

@@ -73,40 +73,41 @@ enum task_state {
 enum { TASK_NAME_BYTES = 32 };
 
 struct weft_task {
-	/* The switch; the first line, next to the frame that it restores. */
+	/* The first line: all that a switch needs. */
 	void *sp;
-	weft_fn *fn;
-	void *arg;
 	weft_loop *loop;
-	struct park *park; /* NULL unless waiting */
-	struct scope *scopes;
-	int n_pending; /* marks not delivered, its own and its scopes' */
-	int cancelling; /* requests not taken back */
-	bool cancel_pending; /* its own mark */
+	uint64_t n_resumed; /* for dumps: has it run since? */
+	/* From here up to `link` is what begins at zero with each task that lives here. */
 	uint8_t state; /* enum task_state */
-	uint8_t stack_class;
+	bool cancel_pending; /* its own mark */
 	bool was_seen; /* somebody has its result */
 	bool is_main; /* its end stops the loop */
 	uint16_t io_streak; /* operations in a row that did not wait */
 	uint16_t references;
-	int result;
-	/* Its place: in the loop's list of tasks, or on the pool's free list. */
-	struct list link;
+	int n_pending; /* marks not delivered, its own and its scopes' */
+	int cancelling; /* requests not taken back */
+	struct park *park; /* NULL unless waiting */
+	struct scope *scopes;
 	struct group *group; /* NULL: not a child */
-	struct list sibling; /* in group->children */
 	weft_future *future; /* made on first use; settles with the task */
 	struct park *joiner; /* of the task that joins this one */
 	void *value; /* of weft_return() */
 	weft_destroy *destroy_value;
 	const struct weft_error *error; /* the slot of the last failure */
 	const struct weft_error *reason; /* of the cancellation that is pending */
+	void *copied_arg;
+	int result;
+	/* Its place: in the loop's list of tasks, or on the pool's free list. */
+	struct list link;
+	struct list sibling; /* in group->children */
+	uint8_t stack_class;
+	weft_fn *fn;
+	void *arg;
 	const void *place; /* who spawned it */
-	uint64_t n_resumed; /* for dumps: has it run since? */
+	const void *
+		name_of; /* function that it is named after, if it has no name of its own */
 	struct handle spare; /* queues it when the ready ring is full */
 	struct fibre fibre;
-	void *copied_arg;
-	const void *name_of; /* function that it is named after, if it has no name of its
-				own */
 	char name[TASK_NAME_BYTES];
 };
 
@@ -151,18 +152,21 @@ void weft__make_ready(weft_task *task);
 /* Queues the running task behind what is ready, and lets that run. */
 void weft__pass_turn(weft_task *me);
 
-/*
- * Before a wait is begun: 0, or -ECANCELED, which delivers the marks. Waits that end at
- * once do not ask.
- */
-int weft__cancel_point(weft_task *task);
-
 /* Suspends the running task until weft__unpark(); returns the result given there. */
 int weft__park(struct park *park);
 void weft__unpark(struct park *park, int result);
 
 /* The marks that can be delivered now are; false if there are none. */
 bool weft__deliver(weft_task *task);
+
+/*
+ * Before a wait is begun: 0, or -ECANCELED, which delivers the marks. Waits that end at once do
+ * not ask.
+ */
+static inline int weft__cancel_point(weft_task *task)
+{
+	return unlikely(task->n_pending) && weft__deliver(task) ? -ECANCELED : 0;
+}
 
 /* A new mark, the task's own or the scope's: asks the wait in progress, if there is one.
  */

@@ -25,6 +25,7 @@ static uint64_t state_of_seed(uint64_t seed)
 static void use_test_clock(weft_loop *loop, uint64_t seed)
 {
 	loop->is_virtual = true;
+	loop->turns_apart = true; /* a turn is what the seed shuffles */
 	loop->virtual_now = FIRST_HOUR;
 	weft__timers_init(&loop->timers, FIRST_HOUR);
 	loop->shuffle = seed ? state_of_seed(seed) : 0;

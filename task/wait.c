@@ -14,17 +14,6 @@
 
 /* ---- Parking ---- */
 
-int weft__park(struct park *park)
-{
-	weft_task *me = task_current();
-
-	park->task = me;
-	me->park = park;
-	me->io_streak = 0;
-	weft__suspend(me);
-	return park->result;
-}
-
 void weft__unpark(struct park *park, int result)
 {
 	weft_task *task = park->task;
@@ -73,11 +62,6 @@ bool weft__deliver(weft_task *task)
 		}
 	}
 	return any;
-}
-
-int weft__cancel_point(weft_task *task)
-{
-	return unlikely(task->n_pending) && weft__deliver(task) ? -ECANCELED : 0;
 }
 
 /* Asks the wait in progress to end, if something can be delivered to it. */
