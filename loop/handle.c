@@ -11,34 +11,11 @@
 #include "loop/loop.h"
 #include "loop/oneshot.h"
 
-/* A few spare handles are kept; what is beyond that is freed. */
-enum { MAX_SPARE = 256 };
-
-void weft__loop_recycle(weft_loop *loop, struct handle *handle)
-{
-	if (loop->n_spare >= MAX_SPARE) {
-		free(handle);
-		return;
-	}
-	list_push_back(&loop->spare, &handle->link);
-	loop->n_spare++;
-}
-
-static struct handle *spare_handle(weft_loop *loop)
-{
-	struct list *link = list_pop_front(&loop->spare);
-
-	if (!link)
-		return weft__aligned_alloc(CACHE_LINE, sizeof(struct handle));
-	loop->n_spare--;
-	return list_entry(link, struct handle, link);
-}
-
 /* The caller's handle, or a recycled one: filled in, idle. NULL without memory. */
 static struct handle *prepare(weft_loop *loop, struct weft_handle *shown,
 			      weft_callback *fn, void *arg, const char *function)
 {
-	struct handle *handle = shown ? handle_of(shown) : spare_handle(loop);
+	struct handle *handle = shown ? handle_of(shown) : weft__spare_get(&loop->spare);
 
 	if (!handle)
 		return NULL;
@@ -157,11 +134,7 @@ int weft_loop_call_soon_threadsafe(weft_loop *loop, weft_callback *fn, void *arg
 			"weft_loop_call_soon_threadsafe() was given a handle that is still "
 			"scheduled: cancel it first, or use another one");
 	} else {
-		/* The spare ones are the loop thread's; it keeps this one when it has
-		 * run. */
-		handle = loop_is_mine(loop)
-				 ? spare_handle(loop)
-				 : weft__aligned_alloc(CACHE_LINE, sizeof(*handle));
+		handle = weft__spare_get_remote(&loop->spare);
 		if (!handle)
 			return -ENOMEM;
 	}

@@ -135,7 +135,7 @@ int weft_loop_new(const struct weft_loop_options *options, weft_loop **out)
 	weft__inbox_init(&loop->inbox);
 	list_init(&loop->open);
 	list_init(&loop->signals);
-	list_init(&loop->spare);
+	weft__spare_init(&loop->spare);
 	list_init(&loop->registered);
 	handle_init(&loop->stop_post, HANDLE_DIRECT, on_stop_post, loop);
 	weft__timers_init(&loop->timers, weft__clock());
@@ -295,7 +295,7 @@ static void run_post(weft_loop *loop, struct handle *handle)
 		return;
 	}
 	if (handle->kind == HANDLE_RECYCLED)
-		weft__loop_recycle(loop, handle);
+		weft__spare_return(&loop->spare, handle);
 	fn(arg); /* may free the handle */
 }
 
@@ -521,7 +521,7 @@ static void report_open(weft_loop *loop)
 	}
 }
 
-/* What is queued, due later or spare is dropped; recycled handles are freed. */
+/* What is queued or due later is dropped; recycled handles are freed. */
 static void drop_handles(weft_loop *loop)
 {
 	struct ready *ready = &loop->ready;
@@ -541,7 +541,6 @@ static void drop_handles(weft_loop *loop)
 		for (int slot = 0; slot < TIMER_SLOTS; slot++)
 			list_splice(&ready->behind, &loop->timers.slots[level][slot]);
 	}
-	list_splice(&ready->behind, &loop->spare);
 	for (struct list *link = list_pop_front(&ready->behind); link;
 	     link = list_pop_front(&ready->behind)) {
 		struct handle *handle = list_entry(link, struct handle, link);
@@ -600,6 +599,7 @@ int weft_loop_close(weft_loop *loop)
 	if (hooks)
 		hooks->close(loop);
 	await_senders(loop);
+	weft__spare_fini(&loop->spare);
 	weft__poller_free(loop->poller);
 	(void)close(loop->wake_fd); /* an eventfd has nothing to lose */
 	weft__ready_fini(&loop->ready);

@@ -19,6 +19,7 @@
 #include "loop/inbox.h"
 #include "loop/poller.h"
 #include "loop/ready.h"
+#include "loop/spare.h"
 #include "loop/thread.h"
 #include "loop/timer.h"
 
@@ -53,6 +54,7 @@ struct open_object {
 struct weft_loop {
 	/* ---- Any thread. ---- */
 	struct inbox inbox; /* its second line is the loop thread's */
+	struct spare spare; /* the same */
 	alignas(CACHE_LINE) atomic_int references;
 	atomic_bool stop_sent;
 	/*
@@ -100,8 +102,6 @@ struct weft_loop {
 	struct list signals; /* struct signal_handler, by link */
 	struct watcher **watchers; /* readers and writers, by descriptor number */
 	size_t n_watchers;
-	struct list spare; /* recycled handles */
-	size_t n_spare;
 	struct handle stop_post;
 	/* A test clock, instead of CLOCK_MONOTONIC. */
 	bool is_virtual;
@@ -201,7 +201,6 @@ static inline void loop_remove_timer(struct handle *handle)
 /* Sends a prepared handle (fn, arg, kind) from any thread. Return: 0 or -ESHUTDOWN. */
 int weft__loop_post(weft_loop *loop, struct handle *handle);
 int weft__loop_post_chain(weft_loop *loop, struct handle *first, struct handle *last);
-void weft__loop_recycle(weft_loop *loop, struct handle *handle);
 
 /* Something outside is going to post; until then a test clock stands still. */
 static inline void loop_expect_outside(weft_loop *loop)

@@ -91,7 +91,7 @@ void weft__ready_run_handle(void *arg)
 
 	handle_set_state(handle, HANDLE_IDLE);
 	if (handle->kind == HANDLE_RECYCLED)
-		weft__loop_recycle(handle->loop, handle);
+		weft__spare_keep(&handle->loop->spare, handle);
 	fn(fn_arg);
 }
 
