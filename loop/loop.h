@@ -103,6 +103,8 @@ struct weft_loop {
 	struct watcher **watchers; /* readers and writers, by descriptor number */
 	size_t n_watchers;
 	struct handle stop_post;
+	/* idle.c: is there a point in watching the inbox before sleeping? */
+	uint32_t spin_skip, spins_skipped;
 	/* A test clock, instead of CLOCK_MONOTONIC. */
 	bool is_virtual;
 	bool deadlocked; /* nothing can happen any more */
@@ -174,7 +176,9 @@ static inline void loop_want_look(weft_loop *loop)
 
 /* One round: a turn, and what comes between turns; may wait until `deadline`. */
 void weft__loop_round(weft_loop *loop, weft_time deadline);
-/* Makes the loop this thread's and runs rounds until it is stopped. */
+/* Could each loop that runs in this process have a CPU of its own, unpaid for? Thread: any. */
+bool weft__loops_have_cpus(void);
+/* Makes the loop this thread's, which may run rounds then; and gives it back. */
 int weft__loop_enter(weft_loop *loop);
 void weft__loop_leave(weft_loop *loop);
 

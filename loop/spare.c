@@ -17,7 +17,8 @@ static pthread_once_t taken_once = PTHREAD_ONCE_INIT;
 
 static struct handle *successor(const struct handle *handle)
 {
-	return handle->link.next ? list_entry(handle->link.next, struct handle, link) : NULL;
+	return handle->link.next ? list_entry(handle->link.next, struct handle, link)
+				 : NULL;
 }
 
 static void free_chain(struct handle *handle)
@@ -49,7 +50,8 @@ void weft__spare_fini(struct spare *spare)
 		free(list_entry(link, struct handle, link));
 	free_chain(spare->chain);
 	/* P2. */
-	free_chain(atomic_exchange_explicit(&spare->returned, NULL, memory_order_acquire));
+	free_chain(
+		atomic_exchange_explicit(&spare->returned, NULL, memory_order_acquire));
 }
 
 /* ---- The loop's own ---- */
@@ -85,7 +87,8 @@ static void free_taken(void *unused)
 
 static void make_key(void)
 {
-	(void)pthread_key_create(&taken_key, free_taken); /* else a thread's end leaks a chain */
+	(void)pthread_key_create(&taken_key,
+				 free_taken); /* else a thread's end leaks a chain */
 }
 
 struct handle *weft__spare_get_remote(struct spare *spare)
@@ -110,13 +113,14 @@ struct handle *weft__spare_get_remote(struct spare *spare)
 static void push_chain(struct spare *spare)
 {
 	/* Relaxed: only compared. */
-	struct handle *head = atomic_load_explicit(&spare->returned, memory_order_relaxed);
+	struct handle *head =
+		atomic_load_explicit(&spare->returned, memory_order_relaxed);
 
 	do
 		spare->chain_end->link.next = head ? &head->link : NULL;
-	while (!atomic_compare_exchange_weak_explicit(&spare->returned, &head, spare->chain,
-						      memory_order_release, /* P1 */
-						      memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(
+		&spare->returned, &head, spare->chain, memory_order_release, /* P1 */
+		memory_order_relaxed));
 	spare->chain = NULL;
 	spare->n_chain = 0;
 }

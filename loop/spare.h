@@ -31,7 +31,7 @@ void weft__spare_init(struct spare *spare);
 void weft__spare_fini(struct spare *spare);
 
 /* A handle, not initialised; NULL without memory. */
-struct handle *weft__spare_get(struct spare *spare);	   /* loop thread */
+struct handle *weft__spare_get(struct spare *spare); /* loop thread */
 struct handle *weft__spare_get_remote(struct spare *spare); /* any thread */
 
 /* Loop thread: a handle that the loop, or another thread, had got. */

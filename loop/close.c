@@ -1,0 +1,133 @@
+/*
+ * The end of a loop: its tasks end, what was sent to it runs, and what is left open is named.
+ * Loop thread, which may be another one than before.
+ */
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/report.h"
+#include "loop/control.h"
+#include "loop/turn.h"
+
+/* Runs turns until no task is left or the limit has passed. */
+static bool end_tasks(weft_loop *loop)
+{
+	weft_time limit = weft__time_add(weft__clock(), loop->close_limit_ns);
+
+	if (!weft__loop_hooks() || !weft__loop_hooks()->n_alive(loop))
+		return true;
+	weft__loop_hooks()->cancel_all(loop);
+	while (weft__loop_hooks()->n_alive(loop)) {
+		if (weft__clock() >= limit || loop->deadlocked)
+			return false;
+		weft__loop_round(loop, limit);
+		loop->stop = false;
+	}
+	return true;
+}
+
+static void report_open(weft_loop *loop)
+{
+	list_for_each_safe (link, &loop->open) {
+		struct open_object *object = list_entry(link, struct open_object, link);
+		struct weft_report like = { .loop = loop, .place = object->place };
+
+		weft__report(WEFT_WARNING, &like,
+			     "loop \"%s\" was closed with %s still open", loop->name,
+			     object->what);
+		list_unlink(link);
+	}
+}
+
+/* What is queued or due later is dropped; recycled handles are freed. */
+static void drop_handles(weft_loop *loop)
+{
+	struct ready *ready = &loop->ready;
+
+	for (; ready->head != ready->tail; ready->head++) {
+		struct ready_slot *slot = &ready->slots[ready->head & ready->mask];
+
+		if (slot->fn == weft__ready_run_handle) {
+			struct handle *handle = slot->arg;
+
+			handle_set_state(handle, HANDLE_IDLE);
+			if (handle->kind == HANDLE_RECYCLED)
+				free(handle);
+		}
+	}
+	for (int level = 0; level < TIMER_LEVELS; level++) {
+		for (int slot = 0; slot < TIMER_SLOTS; slot++)
+			list_splice(&ready->behind, &loop->timers.slots[level][slot]);
+	}
+	for (struct list *link = list_pop_front(&ready->behind); link;
+	     link = list_pop_front(&ready->behind)) {
+		struct handle *handle = list_entry(link, struct handle, link);
+
+		handle_set_state(handle, HANDLE_IDLE);
+		if (handle->kind == HANDLE_RECYCLED)
+			free(handle);
+	}
+}
+
+/*
+ * A sender that found the mark may still be on its way into the wake-up's write. Each
+ * such write adds one to the eventfd, which nobody ever read, so its sum says when all
+ * have been.
+ */
+static void await_senders(weft_loop *loop)
+{
+	uint64_t seen = 0, n;
+
+	while (seen < loop->inbox.wakes_owed) {
+		if (read(loop->wake_fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+			seen += n;
+		else
+			sched_yield();
+	}
+}
+
+int weft_loop_close(weft_loop *loop)
+{
+	bool ended;
+	int r;
+
+	if (!loop)
+		return 0;
+	weft_assert(!weft__thread_is_stale(),
+		    "weft_loop_close() was called in the child of a "
+		    "fork(): nothing of weft works there");
+	r = weft__loop_enter(loop);
+	weft_assert(
+		r == 0,
+		"weft_loop_close() was called while a loop runs on this thread, or the "
+		"loop on another one: stop it and let weft_loop_run() return first");
+
+	loop->closing = true;
+	ended = end_tasks(loop);
+	weft__loop_remove_signals(loop);
+	weft__inbox_close(&loop->inbox);
+	while (!list_is_empty(
+		&loop->inbox.taken)) /* what was accepted runs exactly once */
+		weft__loop_run_posts(loop);
+	if (!ended)
+		weft__loop_hooks()->abandon_all(loop);
+	report_open(loop);
+	weft__loop_remove_watchers(loop);
+	drop_handles(loop);
+	if (weft__loop_hooks())
+		weft__loop_hooks()->close(loop);
+	await_senders(loop);
+	weft__spare_fini(&loop->spare);
+	weft__poller_free(loop->poller);
+	(void)close(loop->wake_fd); /* an eventfd has nothing to lose */
+	weft__ready_fini(&loop->ready);
+	weft__control_remove(loop);
+	loop->closed = true;
+	weft__loop_leave(loop);
+	weft_loop_unref(loop);
+	return ended ? 0
+		     : weft_error_set(
+			       -EBUSY,
+			       "tasks ignored their cancellation until the limit of "
+			       "the loop's close and were abandoned");
+}

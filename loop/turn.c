@@ -1,0 +1,140 @@
+/*
+ * The turns of a loop; loop.h has the model. Loop thread.
+ */
+#include "loop/turn.h"
+
+void weft__loop_expire_timers(weft_loop *loop)
+{
+	weft_time now;
+
+	if (!loop->timers.n_timers)
+		return;
+	now = loop_now(loop);
+	for (struct handle *handle = weft__timers_pop(&loop->timers, now); handle;
+	     handle = weft__timers_pop(&loop->timers, now)) {
+		if (handle->kind == HANDLE_DIRECT) {
+			handle_set_state(handle, HANDLE_IDLE);
+			handle->fn(handle->arg);
+		} else {
+			ready_push_handle(&loop->ready, handle);
+		}
+	}
+}
+
+/* Timers and poller; waits until `deadline` on CLOCK_MONOTONIC, not at all if it is 0. */
+void weft__loop_look(weft_loop *loop, weft_time deadline)
+{
+	/* Relaxed: see the fields. */
+	atomic_store_explicit(&loop->look_wanted, false, memory_order_relaxed);
+	atomic_store_explicit(&loop->looks,
+			      atomic_load_explicit(&loop->looks, memory_order_relaxed) +
+				      1,
+			      memory_order_relaxed);
+	weft__poller_wait(loop->poller, deadline);
+	weft__loop_expire_timers(loop);
+	loop->steps_at_look = atomic_load_explicit(&loop->steps, memory_order_relaxed);
+}
+
+/* Which of several ready things goes first is drawn, when a test asked for that. */
+static void shuffle_turn(weft_loop *loop)
+{
+	struct ready *ready = &loop->ready;
+
+	for (uint64_t n = ready->turn_end - ready->head; n > 1; n--) {
+		struct ready_slot *last =
+			&ready->slots[(ready->head + n - 1) & ready->mask];
+		struct ready_slot *other, swap;
+
+		loop->shuffle ^= loop->shuffle
+				 << 13; /* G. Marsaglia, "Xorshift RNGs", 2003 */
+		loop->shuffle ^= loop->shuffle >> 7;
+		loop->shuffle ^= loop->shuffle << 17;
+		other = &ready->slots[(ready->head + loop->shuffle % n) & ready->mask];
+		swap = *last;
+		*last = *other;
+		*other = swap;
+	}
+	for (uint64_t i = ready->head; i != ready->turn_end; i++) {
+		struct ready_slot *slot = &ready->slots[i & ready->mask];
+
+		if (slot->fn == weft__ready_run_handle)
+			((struct handle *)slot->arg)->ring_index = i;
+	}
+}
+
+static void run_ready(weft_loop *loop)
+{
+	struct ready *ready = &loop->ready;
+
+	if (unlikely(!list_is_empty(&ready->behind)))
+		weft__ready_catch_up(ready);
+	ready->turn_end = ready->tail;
+	if (unlikely(loop->shuffle))
+		shuffle_turn(loop);
+	while (ready->head != ready->turn_end) {
+		struct ready_slot slot = ready->slots[ready->head++ & ready->mask];
+
+		__builtin_prefetch(ready->slots[(ready->head + 3) & ready->mask].arg);
+		loop_count_step(loop);
+		slot.fn(slot.arg);
+		if (loop_look_is_due(loop))
+			weft__loop_look(loop, 0);
+	}
+}
+
+/* Whoever takes a posted handle from the state POSTED ends it: this loop or a canceller.
+ */
+static void run_post(weft_loop *loop, struct handle *handle)
+{
+	uint32_t posted = HANDLE_POSTED;
+	weft_callback *fn = handle->fn;
+	void *arg = handle->arg;
+
+	atomic_store_explicit(&loop->running_post, handle, memory_order_relaxed);
+	/* H2: a canceller that comes too late sees running_post; pairs with its acquire.
+	 */
+	if (!atomic_compare_exchange_strong_explicit(&handle->state, &posted, HANDLE_IDLE,
+						     memory_order_release,
+						     memory_order_relaxed)) {
+		handle_set_state(handle,
+				 HANDLE_IDLE); /* withdrawn; the canceller waits for us */
+		return;
+	}
+	if (handle->kind == HANDLE_RECYCLED)
+		weft__spare_return(&loop->spare, handle);
+	fn(arg); /* may free the handle */
+}
+
+void weft__loop_run_posts(weft_loop *loop)
+{
+	struct list *taken = &loop->inbox.taken;
+
+	weft__inbox_take(&loop->inbox);
+	for (int n = 0; n < POSTS_PER_TURN && !list_is_empty(taken); n++) {
+		struct list *link = list_pop_front(taken);
+
+		loop_count_step(loop);
+		run_post(loop, list_entry(link, struct handle, link));
+		atomic_store_explicit(&loop->running_post, NULL, memory_order_relaxed);
+		if (loop_look_is_due(loop))
+			weft__loop_look(loop, 0);
+	}
+}
+
+bool weft__loop_has_work(const weft_loop *loop)
+{
+	return !ready_is_empty(&loop->ready) || !list_is_empty(&loop->inbox.taken) ||
+	       loop->stop ||
+	       atomic_load_explicit(&loop->look_wanted, memory_order_relaxed);
+}
+
+void weft__loop_round(weft_loop *loop, weft_time deadline)
+{
+	run_ready(loop);
+	weft__loop_run_posts(loop);
+	if (loop_look_is_due(loop))
+		weft__loop_look(loop, 0);
+	if (weft__loop_has_work(loop))
+		return;
+	weft__loop_idle(loop, deadline);
+}
