@@ -1,10 +1,10 @@
 /*
- * One task produces, two consume, through a queue of two places.
+ * One task produces, another consumes, through a queue of two places.
  *
  * The queue is where the work meets its limit: weft_queue_put() suspends the producer
- * while both places are taken, so a fast producer can never fill the memory. Shutting
- * the queue down is how the producer says that no more will come: consumers take what is
- * left, then get -ESHUTDOWN.
+ * while both places are taken, so a fast producer can never fill the memory. Shutting the
+ * queue down is how the producer says that no more will come: the consumer takes what is
+ * left, then gets -ESHUTDOWN. There may be many of both.
  */
 #include <stdio.h>
 #include <weft/weft.h>
@@ -14,11 +14,11 @@ static int produce(void *arg)
 	weft_queue *queue = arg;
 	int r;
 
-	for (int i = 1; i <= 6; i++) {
-		r = weft_queue_put(queue, &i); /* copies the number, waits for a place */
+	for (int i = 1; i <= 5; i++) {
+		r = weft_queue_put(queue, &i); /* copies the number in */
 		if (r < 0)
 			return r;
-		printf("put %d, %zu waiting\n", i, weft_queue_size(queue));
+		printf("put %d\n", i);
 	}
 	weft_queue_shutdown(queue, false);
 	return 0;
@@ -26,18 +26,20 @@ static int produce(void *arg)
 
 static int consume(void *arg)
 {
-	const char *name = weft_task_name(weft_task_current());
 	weft_queue *queue = arg;
 	int number, r;
 
 	while ((r = weft_queue_get(queue, &number)) == 0) {
-		printf("    %s got %d\n", name, number);
-		r = weft_sleep(200 * WEFT_MSEC); /* work on it */
+		printf("        got %d\n", number);
+		r = weft_sleep(200 * WEFT_MSEC); /* stands for work on it */
 		if (r < 0)
 			return r;
 	}
-	printf("    %s: %s\n", name, r == -ESHUTDOWN ? "no more" : weft_error_text(r));
-	return r == -ESHUTDOWN ? 0 : r;
+	if (r != -ESHUTDOWN)
+		return r;
+
+	printf("        no more\n");
+	return 0;
 }
 
 static int app(void *arg)
@@ -52,9 +54,8 @@ static int app(void *arg)
 		return r;
 
 	weft_group_begin(&group);
-	weft_task_set_name(weft_group_spawn(&group, produce, queue), "producer");
-	weft_task_set_name(weft_group_spawn(&group, consume, queue), "ann");
-	weft_task_set_name(weft_group_spawn(&group, consume, queue), "bob");
+	weft_group_spawn(&group, produce, queue);
+	weft_group_spawn(&group, consume, queue);
 	r = weft_group_end(&group, 0);
 	weft_queue_free(queue);
 	return r;
@@ -69,18 +70,15 @@ int main(void)
  * Output:
  *
  *	$ ./producer_consumer
- *	put 1, 1 waiting
- *	put 2, 2 waiting
- *	    ann got 1
- *	    bob got 2
- *	put 3, 1 waiting
- *	put 4, 2 waiting
- *	    ann got 3
- *	    bob got 4
- *	put 5, 1 waiting
- *	put 6, 2 waiting
- *	    ann got 5
- *	    bob got 6
- *	    ann: no more
- *	    bob: no more
+ *	put 1
+ *	put 2
+ *	        got 1
+ *	put 3
+ *	        got 2
+ *	put 4
+ *	        got 3
+ *	put 5
+ *	        got 4
+ *	        got 5
+ *	        no more
  */
