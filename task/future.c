@@ -114,8 +114,8 @@ static bool drop_reference(weft_future *future)
 	 * F4. */
 	if (atomic_fetch_sub_explicit(&future->references, 1, memory_order_release) > 1)
 		return false;
-	/* F4. Not a fence: ThreadSanitizer does not know those. */
-	(void)atomic_load_explicit(&future->references, memory_order_acquire);
+	/* F4. */
+	atomic_thread_fence(memory_order_acquire);
 	return true;
 }
 
@@ -265,6 +265,13 @@ void weft__future_forget_task(weft_future *future)
 	future->task = NULL;
 }
 
+void weft__future_seen(weft_future *future)
+{
+	/* Relaxed: the last reference to go orders it before the look in
+	 * weft_future_unref(). */
+	atomic_store_explicit(&future->was_seen, true, memory_order_relaxed);
+}
+
 bool weft_future_cancel(weft_future *future)
 {
 	if (check(future, __func__) < 0 || future_is_settled(future))
@@ -293,9 +300,7 @@ int weft_future_result(weft_future *future)
 		return r;
 	if (!future_is_settled(future))
 		return -EINPROGRESS;
-	/* Relaxed: the last reference to go orders it before the look in
-	 * weft_future_unref(). */
-	atomic_store_explicit(&future->was_seen, true, memory_order_relaxed);
+	weft__future_seen(future);
 	if (future->result < 0)
 		weft__error_give(weft_error_ref(future->error));
 	return future->result;

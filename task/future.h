@@ -67,6 +67,8 @@ weft_future *weft__future_new_work(const struct future_work *work, void *owner,
 				   const void *place);
 void weft__future_settle_task(weft_future *future, weft_task *task);
 void weft__future_forget_task(weft_future *future);
+/* Somebody got its outcome by another way. */
+void weft__future_seen(weft_future *future);
 
 /*
  * Settles by the work itself. `error` is the future's afterwards; may be NULL. Return:

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "task/future.h"
+
 struct group {
 	struct scope scope;
 	struct list children; /* weft_task, by sibling */
@@ -112,6 +114,8 @@ void weft__group_child_ended(struct group *group, weft_task *child)
 
 	list_unlink(&child->sibling);
 	child->was_seen = true;
+	if (child->future)
+		weft__future_seen(child->future);
 	child->group = NULL;
 	if (child->result < 0 && child->result != -ECANCELED) {
 		if (child->error && child->error->code == child->result)
@@ -235,28 +239,32 @@ int weft_group_end(struct weft_group *shown, int result)
 	struct group *group = (struct group *)(void *)shown;
 	weft_task *me = task_current();
 	bool asked_by_group;
+	unsigned told_before;
 
 	weft_assert(
 		me && group->scope.task == me,
 		"weft_group_end() was called by a task that did not begin the group, or twice");
 	asked_by_group = group->scope.requested;
+	/* A block that was told of a request, and hands that on, has not dealt with it. */
+	told_before = result == -ECANCELED ? group->scope.told_before : me->n_told;
 	if (block_failed(group, result))
 		fail(group, result, weft__error_take(result));
-	else if (result < 0)
+	else if (result < 0 && !is_over(group)) /* else they have been told, once */
 		cancel_children(group);
 	await_children(group);
 	weft__scope_close(&group->scope, SCOPE_GROUP, __func__);
 	if (group->failure) {
-		if (group->passed)
-			weft__put_back(me); /* the request is still to come */
+		weft__put_back(me, told_before); /* the request is still to come */
 		give_errors(group);
 		return group->failure;
 	}
 	free(group->errors);
-	if (group->passed)
+	if (group->passed) {
+		(void)weft__deliver(me); /* with what was asked for since */
 		return -ECANCELED;
+	}
 	if (result == -ECANCELED && group->cancelled && asked_by_group &&
-	    me->cancelling <= group->scope.cancelling_before)
+	    weft__asked_alone(&group->scope))
 		return 0;
 	return result;
 }

@@ -172,6 +172,8 @@ int weft__park(struct park *park)
 	me->io_streak = 0;
 	me->state = TASK_WAITING;
 	switch_away(me);
+	if (unlikely(park->result == -ECANCELED))
+		(void)weft__deliver(me); /* with what was asked for since */
 	return park->result;
 }
 
@@ -540,6 +542,7 @@ static int await_end(weft_task *me, weft_task *task)
 	struct join join = {
 		.park = { .what = "join", .cancel = pass_to_task, .awaited = task },
 	};
+	unsigned told_before = me->n_told;
 	char name[128];
 
 	if (weft__is_cycle(me, task))
@@ -560,9 +563,10 @@ static int await_end(weft_task *me, weft_task *task)
 	task->joiner = &join.park;
 	(void)weft__park(&join.park);
 	task->joiner = NULL;
-	if (join.passed && task->result != -ECANCELED)
-		weft__put_back(
-			me); /* it finished all the same: the request is still to come */
+	if (join.passed && task->result == -ECANCELED)
+		(void)weft__deliver(me); /* with what was asked for since */
+	else if (join.passed) /* it finished all the same: the request is still to come */
+		weft__put_back(me, told_before);
 	return 0;
 }
 
@@ -584,6 +588,8 @@ int weft_task_join(weft_task *task)
 	}
 	r = task->result;
 	task->was_seen = true;
+	if (task->future)
+		weft__future_seen(task->future);
 	if (r < 0 && task->error && task->error->code == r) {
 		weft__error_give(task->error);
 		task->error = NULL;

@@ -59,7 +59,10 @@ struct scope {
 	enum scope_kind kind;
 	bool requested; /* it asked the task to end; taken back when the scope ends */
 	bool pending; /* and that was not delivered yet */
+	bool found_pending; /* somebody had asked before it was opened, and was still to come */
 	int cancelling_before;
+	unsigned told_before; /* task->n_told when it was opened */
+	unsigned told_at; /* the delivery of its own mark */
 };
 
 enum task_state {
@@ -96,6 +99,8 @@ struct weft_task {
 	const struct weft_error *error; /* the slot of the last failure */
 	const struct weft_error *reason; /* of the cancellation that is pending */
 	void *copied_arg;
+	unsigned n_told; /* deliveries so far, from 1 */
+	unsigned told_at; /* that of its own mark */
 	int result;
 	/* Its place: in the loop's list of tasks, or on the pool's free list. */
 	struct list link;
@@ -173,8 +178,13 @@ static inline int weft__cancel_point(weft_task *task)
 void weft__request_cancel(weft_task *task, struct scope *scope);
 /* The request of a scope is taken back. */
 void weft__take_back(struct scope *scope);
-/* A request that was passed on, and had no effect, is a mark again. */
-void weft__put_back(weft_task *task);
+/*
+ * What was delivered after delivery number `told_before` had no effect: these are marks again.
+ * Those of scopes go with their scope, as always.
+ */
+void weft__put_back(weft_task *task, unsigned told_before);
+/* At the end of a scope that asked its task to end: did nobody else ask for that -ECANCELED? */
+bool weft__asked_alone(const struct scope *scope);
 
 /* Would waiting for `awaited` (or the group) close a cycle? */
 bool weft__is_cycle(const weft_task *task, const weft_task *awaited);

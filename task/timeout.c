@@ -58,12 +58,9 @@ static void begin(struct timeout *timeout, enum scope_kind kind, weft_time limit
 static int end(struct timeout *timeout, enum scope_kind kind, int result,
 	       const char *function)
 {
-	weft_task *me = task_current();
-
 	weft__scope_close(&timeout->scope, kind, function);
 	loop_remove_timer(&timeout->timer);
-	if (result == -ECANCELED && timeout->expired &&
-	    me->cancelling <= timeout->scope.cancelling_before)
+	if (result == -ECANCELED && timeout->expired && weft__asked_alone(&timeout->scope))
 		return -ETIMEDOUT;
 	return result;
 }

@@ -5,6 +5,9 @@
  * every mark up to the first shield can be delivered; the task's own mark lies outside of
  * all scopes. A timeout or group inside a shield thus works as usual, and what comes from
  * beyond waits for the shield's end.
+ *
+ * One delivery takes all the marks that it can, also those that came while the task had been
+ * woken and did not run yet; it has a number, by which the marks that it took are found again.
  */
 #include "task/task.h"
 
@@ -38,7 +41,7 @@ static bool has_deliverable(const weft_task *task)
 
 bool weft__deliver(weft_task *task)
 {
-	bool any = false;
+	unsigned number = task->n_told + 1;
 
 	if (likely(!task->n_pending))
 		return false;
@@ -46,22 +49,22 @@ bool weft__deliver(weft_task *task)
 		if (scope->pending) {
 			scope->pending = false;
 			task->n_pending--;
-			any = true;
+			scope->told_at = task->n_told = number;
 		}
 		if (scope->kind == SCOPE_SHIELD)
-			return any;
+			return task->n_told == number;
 	}
 	if (task->cancel_pending) {
 		task->cancel_pending = false;
 		task->n_pending--;
-		any = true;
+		task->told_at = task->n_told = number;
 		if (task->reason) { /* whoever receives the -ECANCELED finds it */
 			weft_error_unref(task->error);
 			task->error = task->reason;
 			task->reason = NULL;
 		}
 	}
-	return any;
+	return task->n_told == number;
 }
 
 /* Asks the wait in progress to end, if something can be delivered to it. */
@@ -98,12 +101,40 @@ void weft__request_cancel(weft_task *task, struct scope *scope)
 	ask_wait(task);
 }
 
-void weft__put_back(weft_task *task)
+void weft__put_back(weft_task *task, unsigned told_before)
 {
-	if (!task->cancel_pending) {
+	for (struct scope *scope = task->scopes; scope; scope = scope->outer) {
+		if (scope->requested && !scope->pending && scope->told_at > told_before) {
+			scope->pending = true;
+			task->n_pending++;
+		}
+		if (scope->kind == SCOPE_SHIELD)
+			return;
+	}
+	if (!task->cancel_pending && task->told_at > told_before) {
 		task->cancel_pending = true;
 		task->n_pending++;
 	}
+}
+
+/* Was anything delivered since then that came from outside of the scopes that are closed? */
+static bool told_since(const weft_task *task, unsigned told_before)
+{
+	for (const struct scope *scope = task->scopes; scope; scope = scope->outer) {
+		if (scope->told_at > told_before)
+			return true;
+		if (scope->kind == SCOPE_SHIELD)
+			return false;
+	}
+	return task->told_at > told_before;
+}
+
+bool weft__asked_alone(const struct scope *scope)
+{
+	const weft_task *me = task_current();
+
+	return me->cancelling <= scope->cancelling_before &&
+	       !(scope->found_pending && told_since(me, scope->told_before));
 }
 
 void weft__take_back(struct scope *scope)
@@ -139,7 +170,9 @@ void weft__scope_open(struct scope *scope, enum scope_kind kind, weft_task *task
 		.outer = task->scopes,
 		.task = task,
 		.kind = kind,
+		.found_pending = task->n_pending > 0 && has_deliverable(task),
 		.cancelling_before = task->cancelling,
+		.told_before = task->n_told,
 	};
 	task->scopes = scope;
 }
@@ -174,15 +207,25 @@ bool weft_task_cancel(weft_task *task, const char *reason)
 	return true;
 }
 
+/* The requests that are not those of open scopes. */
+static int own_requests(const weft_task *task)
+{
+	int n = task->cancelling;
+
+	for (const struct scope *scope = task->scopes; scope; scope = scope->outer)
+		n -= scope->requested;
+	return n;
+}
+
 int weft_task_uncancel(weft_task *task)
 {
 	int r = loop_check(task->loop, __func__);
 
 	if (r < 0)
 		return r;
-	if (task->cancelling > 0)
+	if (own_requests(task) > 0)
 		task->cancelling--;
-	if (task->cancelling == 0 && task->cancel_pending) {
+	if (task->cancel_pending && own_requests(task) == 0) {
 		task->cancel_pending = false;
 		task->n_pending--;
 	}

@@ -86,8 +86,8 @@ WEFT_API void weft_group_cancel(struct weft_group *group);
  * A request from outside that arrives while the group is failing stays pending: this returns the
  * failure, the next wait -ECANCELED. weft_task_cancelling() is what it was without the group.
  *
- * Return: @result if it and all children succeeded; the code of the first failure
- * (weft_error_of() has all of them as children); -ECANCELED if the caller was cancelled and
+ * Return: @result if it and all children succeeded; the code of the first failure, whose
+ * weft_error_of() is that failure, or, of several, has all of them as children; -ECANCELED if the caller was cancelled and
  * nothing failed. What ends with -ECANCELED because of weft_group_cancel(), or a child that was
  * cancelled alone, has not failed; if @result is -ECANCELED by weft_group_cancel(), 0 is returned.
  *
@@ -117,7 +117,7 @@ struct weft_call {
  *
  * A failure leaves the others running (a group would cancel them).
  *
- * Return: 0, or the code of the first failure with all of them as children.
+ * Return: 0, or the code of the first failure; of several, with all of them as children.
  *
  * Thread: task.
  * Cancellation point: yes; cancels all calls and returns when they have ended.
