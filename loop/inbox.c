@@ -23,7 +23,7 @@ static enum inbox_push push(struct inbox *inbox, struct handle *newest,
 	do {
 		if (unlikely(head == INBOX_CLOSED_MARK))
 			return INBOX_CLOSED;
-		oldest->link.next = head == INBOX_ASLEEP ? NULL : &head->link;
+		oldest->link.next = head && head != INBOX_ASLEEP ? &head->link : NULL;
 		/* I1. On failure nothing was published. */
 	} while (!atomic_compare_exchange_weak_explicit(
 		&inbox->head, &head, newest, memory_order_release, memory_order_relaxed));

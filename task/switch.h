@@ -22,14 +22,30 @@ void *weft__switch(void **save, void *to, void *arg);
  * weft__switch(), as the scheduler uses it. A call whose return never comes leaves a
  * wrong entry in the CPU's return predictor, and every return of the waiting function's
  * callers is then mispredicted: that costs twice what the switch does. So, where that is
- * known to help, the switch is entered by a jump. It is entered from a frame with a frame
- * pointer, so unwinding is not misled by the stack pointer's steps; the first of them
- * keeps away from the red zone.
+ * known to help, the switch is entered by a jump. The first step of the stack pointer keeps
+ * away from the red zone.
+ *
+ * The compiler does not see the steps of the stack pointer and would describe the frame
+ * wrongly in the midst of them, unless it describes it by the frame pointer. A leaf has none,
+ * whatever the flags; asking for its address makes it have one. So a debugger is right at
+ * every instruction, and the chain of frame pointers has every function that waits.
  */
 #if defined(__x86_64__) && defined(WEFT_SWITCH_ASM)
+
+/* What a call may change and an older CPU does not have. */
+#ifdef __AVX512F__
+#define SWITCH_CLOBBERS_MORE                                                            \
+	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",       \
+		"xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", \
+		"k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#else
+#define SWITCH_CLOBBERS_MORE
+#endif
+
 __attribute__((always_inline)) static inline void *switch_stacks(void **save, void *to,
 								 void *arg)
 {
+	void *frame = __builtin_frame_address(0);
 	void *passed;
 
 	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
@@ -37,11 +53,12 @@ __attribute__((always_inline)) static inline void *switch_stacks(void **save, vo
 			 "pushq %%rax\n\t"
 			 "jmp weft__switch\n"
 			 "1:\tleaq 128(%%rsp), %%rsp"
-			 : "=a"(passed), "+D"(save), "+S"(to), "+d"(arg)
+			 : "=a"(passed), "+D"(save), "+S"(to), "+d"(arg), "+c"(frame)
 			 :
-			 : "rcx", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0",
-			   "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
-			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+			 : "r8", "r9", "r10", "r11", "memory", "cc", "xmm0", "xmm1",
+			   "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+			   "xmm15" SWITCH_CLOBBERS_MORE);
 	return passed;
 }
 #else

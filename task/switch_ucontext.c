@@ -24,12 +24,24 @@ void *weft__switch(void **save, void *to, void *arg)
 	return passed;
 }
 
+/* Tells unwinders that this is the outermost frame; what libc lays out below is not known to
+ * them. */
+#if defined(__x86_64__)
+#define OUTERMOST_FRAME() __asm__ volatile(".cfi_undefined rip")
+#elif defined(__aarch64__)
+#define OUTERMOST_FRAME() __asm__ volatile(".cfi_undefined x30")
+#else
+#define OUTERMOST_FRAME() ((void)0)
+#endif
+
 /* makecontext() passes ints, so a pointer goes in two. */
-static void enter(unsigned high, unsigned low)
+static void weft__stack_entry(unsigned high, unsigned low)
 {
 	void (*fn)(void *) = (void (*)(void *))((uintptr_t)high << 32 | low);
 
+	OUTERMOST_FRAME();
 	fn(passed);
+	__builtin_trap(); /* never reached; and the call above is not the last instruction */
 }
 
 void *weft__switch_prepare(void *top, void (*fn)(void *arg))
@@ -44,7 +56,7 @@ void *weft__switch_prepare(void *top, void (*fn)(void *arg))
 	context->uc_stack.ss_sp = (char *)context - ENOUGH;
 	context->uc_stack.ss_size = ENOUGH;
 	context->uc_link = NULL;
-	makecontext(context, (void (*)(void))(void *)enter, 2,
+	makecontext(context, (void (*)(void))(void *)weft__stack_entry, 2,
 		    (unsigned)((uintptr_t)fn >> 32), (unsigned)(uintptr_t)fn);
 	return context;
 }
