@@ -207,6 +207,18 @@ bool weft__future_settle(weft_future *future, int result, void *value,
 	return true;
 }
 
+/* Whoever waits may give the last reference back while we are still inside: we need one. */
+static bool settle_borrowed(weft_future *future, int result, void *value,
+			    weft_destroy *destroy, const struct weft_error *error)
+{
+	bool settled;
+
+	weft_future_ref(future);
+	settled = weft__future_settle(future, result, value, destroy, error);
+	weft_future_unref(future);
+	return settled;
+}
+
 static int settle_by_user(weft_future *future, int result, void *value,
 			  weft_destroy *destroy, const char *function)
 {
@@ -222,7 +234,7 @@ static int settle_by_user(weft_future *future, int result, void *value,
 			"work ends: cancel it instead",
 			function);
 	error = result < 0 ? weft__error_copy(result) : NULL;
-	if (weft__future_settle(future, result, value, destroy, error))
+	if (settle_borrowed(future, result, value, destroy, error))
 		return 0;
 	weft_error_unref(error);
 	return weft_error_set(-EALREADY, "%s() of a future that is settled already",
@@ -282,7 +294,7 @@ bool weft_future_cancel(weft_future *future)
 	}
 	if (future->task)
 		return weft_task_cancel(future->task, NULL);
-	return weft__future_settle(future, -ECANCELED, NULL, NULL, NULL);
+	return settle_borrowed(future, -ECANCELED, NULL, NULL, NULL);
 }
 
 /* ---- Looking ---- */
