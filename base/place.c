@@ -1,158 +1,176 @@
 /*
- * Code addresses as text.
+ * Code addresses as text: "serve (server.c:42)".
  *
  * The dynamic linker knows which file an address comes from, but only exported functions
  * by name. So the file's own symbol table is read, which has the static ones as well
- * (unless it was stripped). The file is mapped for the look-up and let go again: nothing
- * is kept, nothing is allocated, no lock is taken, so this also serves in a signal
- * handler. Any thread.
+ * (unless it was stripped), and its line tables (if it was compiled with -g). The file is
+ * mapped for the look-up and let go again: nothing is kept, nothing is allocated, no lock
+ * is taken, so this also serves in a signal handler. Any thread.
+ *
+ * A place is where a call returns to, so its line is looked up one byte before.
  */
 #include "base/place.h"
 
 #include <dlfcn.h>
-#include <elf.h>
-#include <fcntl.h>
-#include <link.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <weft/report.h>
 
-struct symbol {
-	const char *name; /* in the mapped file */
-	uintptr_t start; /* relative to where the file was loaded */
+#include "base/line.h"
+#include "base/text.h"
+
+/* Where an address comes from. */
+struct origin {
+	const char *path; /* to open */
+	const char *library; /* its name without folders; NULL: the program itself */
+	uintptr_t base; /* what was added to the addresses in the file */
+	const void *start; /* where its first byte lies */
 };
 
-struct image {
-	const char *bytes;
-	size_t size;
-};
-
-static bool map_file(const char *path, struct image *image)
+static void set_origin(struct origin *origin, const struct link_map *map,
+		       const void *start)
 {
-	struct stat status;
-	void *bytes = MAP_FAILED;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const char *slash = strrchr(map->l_name, '/');
 
-	if (fd < 0)
+	/* The program itself has no name in the list. */
+	origin->path = map->l_name[0] ? map->l_name : "/proc/self/exe";
+	origin->library = NULL;
+	if (map->l_name[0])
+		origin->library = slash ? slash + 1 : map->l_name;
+	origin->base = map->l_addr;
+	origin->start = start;
+}
+
+#ifdef HAVE__DL_FIND_OBJECT
+/* glibc 2.35: without a lock, also while another thread loads a library. */
+static bool find_origin(const void *address, struct origin *origin)
+{
+	struct dl_find_object found;
+
+	if (_dl_find_object((void *)(uintptr_t)address, &found) != 0)
 		return false;
-	if (fstat(fd, &status) == 0 && status.st_size > (off_t)sizeof(ElfW(Ehdr)))
-		bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	(void)close(fd); /* was only read */
-	if (bytes == MAP_FAILED)
-		return false;
-	image->bytes = bytes;
-	image->size = (size_t)status.st_size;
+	set_origin(origin, found.dlfo_link_map, found.dlfo_map_start);
 	return true;
 }
-
-/* The part of the image at `offset`, if it is all there. */
-static const void *part(const struct image *image, uint64_t offset, uint64_t size)
-{
-	return offset <= image->size && size <= image->size - offset
-		       ? image->bytes + offset
-		       : NULL;
-}
-
-/* The function in one symbol table that begins last before `address`. */
-static void search_table(const struct image *image, const ElfW(Shdr) * table,
-			 const ElfW(Shdr) * strings, uintptr_t address,
-			 struct symbol *best)
-{
-	const ElfW(Sym) *symbols = part(image, table->sh_offset, table->sh_size);
-	const char *names = part(image, strings->sh_offset, strings->sh_size);
-
-	if (!symbols || !names || strings->sh_size == 0 ||
-	    names[strings->sh_size - 1] != '\0')
-		return;
-	for (size_t i = 0; i < table->sh_size / sizeof(*symbols); i++) {
-		const ElfW(Sym) *symbol = &symbols[i];
-
-		if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC ||
-		    symbol->st_value > address || symbol->st_name >= strings->sh_size)
-			continue;
-		if (symbol->st_size && address >= symbol->st_value + symbol->st_size)
-			continue;
-		if (!best->name || symbol->st_value > best->start) {
-			best->name = names + symbol->st_name;
-			best->start = symbol->st_value;
-		}
-	}
-}
-
-static void search_image(const struct image *image, uintptr_t address,
-			 struct symbol *best)
-{
-	const ElfW(Ehdr) *head = part(image, 0, sizeof(*head));
-	const ElfW(Shdr) * sections;
-
-	if (!head || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    head->e_shentsize != sizeof(*sections))
-		return;
-	sections =
-		part(image, head->e_shoff, (uint64_t)head->e_shnum * sizeof(*sections));
-	if (!sections)
-		return;
-	for (size_t i = 0; i < head->e_shnum; i++) {
-		const ElfW(Shdr) *table = &sections[i];
-
-		if ((table->sh_type == SHT_SYMTAB || table->sh_type == SHT_DYNSYM) &&
-		    table->sh_link < head->e_shnum)
-			search_table(image, table, &sections[table->sh_link], address,
-				     best);
-	}
-}
-
-/* Calls the file that an address comes from by its path; false if it comes from none. */
-static bool find_file(const void *address, const char **path, uintptr_t *base)
+#else
+/* Takes the dynamic linker's lock, which a thread that calls dlopen() holds. */
+static bool find_origin(const void *address, struct origin *origin)
 {
 	Dl_info info;
 	struct link_map *map;
 
 	if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP))
 		return false;
-	/* The program itself has no name in the list, and its address is where it was
-	 * linked for. */
-	*path = map->l_name[0] ? map->l_name : "/proc/self/exe";
-	*base = map->l_addr;
+	set_origin(origin, map, info.dli_fbase);
 	return true;
 }
+#endif
 
-static void describe(const void *address, bool with_offset, char *buffer, size_t size)
+bool weft__is_code(const void *address)
 {
-	struct symbol best = { 0 };
-	struct image image;
-	const char *path;
-	uintptr_t base, relative;
+	struct origin origin;
 
-	snprintf(buffer, size, "%p", address);
-	if (!find_file(address, &path, &base) || !map_file(path, &image))
+	return find_origin(address, &origin);
+}
+
+/* A file that was replaced since it was loaded would give wrong names. */
+static bool open_image(const struct origin *origin, struct image *image)
+{
+	if (!weft__image_open(image, origin->path))
+		return false;
+	if (memcmp(image->bytes, origin->start, sizeof(ElfW(Ehdr))) == 0)
+		return true;
+	weft__image_close(image);
+	return false;
+}
+
+/* "library.so+0x1234", or "0x…" for what no file is known for. */
+static void add_position(struct text *text, const struct origin *origin,
+			 const void *address)
+{
+	if (origin->library) {
+		weft__text_add(text, origin->library);
+		weft__text_add(text, "+");
+		weft__text_add_hex(text, (uintptr_t)address - origin->base);
+	} else {
+		weft__text_add_hex(text, (uintptr_t)address);
+	}
+}
+
+static void add_function(struct text *text, const struct image *image,
+			 const struct origin *origin, const void *address,
+			 uintptr_t looked_up)
+{
+	uintptr_t relative = (uintptr_t)address - origin->base;
+	struct symbol symbol;
+	struct line line;
+
+	if (!weft__image_symbol(image, looked_up, &symbol)) {
+		add_position(text, origin, address);
 		return;
-	relative = (uintptr_t)address - base;
-	search_image(&image, relative, &best);
-	if (best.name && with_offset)
-		snprintf(buffer, size, "%s+%#zx", best.name,
-			 (size_t)(relative - best.start));
-	else if (best.name)
-		snprintf(buffer, size, "%s", best.name);
-	(void)munmap((void *)(uintptr_t)image.bytes, image.size);
+	}
+	weft__text_add(text, symbol.name);
+	if (weft__line_find(image, looked_up, &line)) {
+		weft__text_add(text, " (");
+		weft__text_add(text, line.file);
+		weft__text_add(text, ":");
+		weft__text_add_number(text, line.number);
+		weft__text_add(text, ")");
+		return;
+	}
+	weft__text_add(text, "+");
+	weft__text_add_hex(text, relative - symbol.start);
+	if (origin->library) {
+		weft__text_add(text, " (");
+		weft__text_add(text, origin->library);
+		weft__text_add(text, ")");
+	}
 }
 
-void weft__symbol_name(const void *address, char *buffer, size_t size)
+static void describe(const void *address, bool is_return, char *buffer, size_t size)
 {
-	describe(address, false, buffer, size);
-}
+	struct text text;
+	struct origin origin = { 0 };
+	struct image image;
 
-void weft__symbol_offset(const void *address, char *buffer, size_t size)
-{
-	describe(address, true, buffer, size);
+	if (size == 0)
+		return;
+	text = weft__text(buffer, size);
+	if (!find_origin(address, &origin) || !open_image(&origin, &image)) {
+		add_position(&text, &origin, address);
+		return;
+	}
+	add_function(&text, &image, &origin, address,
+		     (uintptr_t)address - origin.base - is_return);
+	weft__image_close(&image);
 }
 
 const char *weft_describe_place(const void *place, char *buffer, size_t size)
 {
 	describe(place, true, buffer, size);
 	return buffer;
+}
+
+void weft__describe_code(const void *address, char *buffer, size_t size)
+{
+	describe(address, false, buffer, size);
+}
+
+void weft__symbol_name(const void *address, char *buffer, size_t size)
+{
+	struct text text;
+	struct origin origin = { 0 };
+	struct image image;
+	struct symbol symbol;
+
+	if (size == 0)
+		return;
+	text = weft__text(buffer, size);
+	if (find_origin(address, &origin) && open_image(&origin, &image)) {
+		if (weft__image_symbol(&image, (uintptr_t)address - origin.base, &symbol))
+			weft__text_add(&text, symbol.name);
+		weft__image_close(&image);
+	}
+	if (text.length == 0)
+		add_position(&text, &origin, address);
 }

@@ -8,14 +8,14 @@
 
 /*
  * The name of the function that begins at `address`, or around it; "0x…" if nobody knows.
- * Reads the symbol table of the file that the address comes from, also that of static
- * functions.
+ * Also that of static functions. Any thread, also in a signal handler.
  */
 void weft__symbol_name(const void *address, char *buffer, size_t size);
 
-/*
- * "function+0x12" without allocating or locking: for a signal handler.
- */
-void weft__symbol_offset(const void *address, char *buffer, size_t size);
+/* weft_describe_place() for the instruction at `address` itself, not a return to it. */
+void weft__describe_code(const void *address, char *buffer, size_t size);
+
+/* Does the address lie in a file that was loaded as code? */
+bool weft__is_code(const void *address);
 
 #endif

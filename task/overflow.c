@@ -19,7 +19,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/place.h"
+#include <weft/report.h>
+
 #include "task/task.h"
 
 enum { ALTERNATE_BYTES = 64 * 1024 };
@@ -52,7 +53,7 @@ static void tell(const weft_task *task)
 	int n;
 
 	weft__task_describe(task, name, sizeof(name));
-	weft__symbol_offset(task->place, place, sizeof(place));
+	(void)weft_describe_place(task->place, place, sizeof(place));
 	n = snprintf(
 		text, sizeof(text),
 		"weft: stack overflow in task \"%s\" on loop \"%s\", spawned at %s: its stack "

@@ -68,9 +68,13 @@ WEFT_API void weft_report_send(const struct weft_report *report);
  * @buffer: receives the text
  * @size:   bytes at @buffer
  *
- * Return: @buffer. Function and offset if there is no debug information.
+ * File and line are known of programs that were compiled with -g; else it is function and offset,
+ * "serve+0x2a", or, stripped, the number alone. Allocates nothing and takes no lock, so a signal
+ * handler may call it.
  *
- * Thread: any; reads files the first time.
+ * Return: @buffer.
+ *
+ * Thread: any; reads the files of the program.
  * Cancellation point: no.
  */
 WEFT_API const char *weft_describe_place(const void *place, char *buffer, size_t size);
