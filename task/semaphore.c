@@ -10,7 +10,7 @@
 
 struct semaphore {
 	intptr_t n_permits;
-	intptr_t limit; /* 0: none */
+	intptr_t limit; /* one more than there may be; 0: no limit */
 	struct wait_list line;
 	weft_loop *loop;
 };
@@ -21,7 +21,7 @@ static_assert(sizeof(struct semaphore) <= sizeof(struct weft_semaphore),
 static int check(struct semaphore *semaphore, const char *function)
 {
 	weft_assert(
-		semaphore->n_permits >= 0 && semaphore->limit >= 0,
+		semaphore->n_permits >= 0,
 		"%s(): the semaphore was initialised with a negative number of permits",
 		function);
 	return weft__belongs_here(&semaphore->loop, function);
@@ -57,12 +57,12 @@ int weft_semaphore_release(struct weft_semaphore *shown)
 		weft__unpark(&next->park, 0);
 		return 0;
 	}
-	if (semaphore->limit && semaphore->n_permits >= semaphore->limit)
+	if (semaphore->limit && semaphore->n_permits + 1 >= semaphore->limit)
 		return weft_error_set(
 			-EOVERFLOW,
 			"weft_semaphore_release() more often than acquired: "
 			"the limit is %jd permits",
-			(intmax_t)semaphore->limit);
+			(intmax_t)semaphore->limit - 1);
 	semaphore->n_permits++;
 	return 0;
 }

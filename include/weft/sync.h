@@ -114,7 +114,7 @@ struct weft_semaphore {
 /** n permits to begin with, no limit on releases; n < 0 is an assertion at the first use */
 #define WEFT_SEMAPHORE_INIT(n) { { (uintptr_t)(n), 0, 0, 0, 0, 0 } }
 /** n permits, and never more: one release too many is -EOVERFLOW; n < 0 as above */
-#define WEFT_BOUNDED_SEMAPHORE_INIT(n) { { (uintptr_t)(n), (uintptr_t)(n), 0, 0, 0, 0 } }
+#define WEFT_BOUNDED_SEMAPHORE_INIT(n) { { (uintptr_t)(n), (uintptr_t)(n) + 1, 0, 0, 0, 0 } }
 
 /**
  * weft_semaphore_acquire() - wait for a permit and take it
