@@ -200,6 +200,14 @@ void weft__error_give(const struct weft_error *error)
 		put(caller_slot(), error);
 }
 
+void weft__error_forget(void)
+{
+	const struct weft_error **slot = caller_slot();
+
+	if (*slot)
+		put(slot, NULL);
+}
+
 const struct weft_error *weft__error_take(int code)
 {
 	const struct weft_error **slot = caller_slot(), *error = *slot;

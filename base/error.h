@@ -23,6 +23,9 @@ const struct weft_error *weft__error_take(int code);
  * ignored. */
 void weft__error_give(const struct weft_error *error);
 
+/* What the caller last received is forgotten: what runs here next is somebody else's work. */
+void weft__error_forget(void);
+
 /* The details of `code` in the caller's slot, with a reference of the caller's; or NULL.
  */
 const struct weft_error *weft__error_copy(int code);

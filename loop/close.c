@@ -26,6 +26,18 @@ static bool end_tasks(weft_loop *loop)
 	return true;
 }
 
+static void detach_all(weft_loop *loop)
+{
+	loop_flush(loop);
+	for (struct list *link = list_pop_front(&loop->attached); link;
+	     link = list_pop_front(&loop->attached)) {
+		struct loop_attachment *attachment =
+			list_entry(link, struct loop_attachment, link);
+
+		attachment->detach(attachment);
+	}
+}
+
 static void report_open(weft_loop *loop)
 {
 	list_for_each_safe (link, &loop->open) {
@@ -111,6 +123,7 @@ int weft_loop_close(weft_loop *loop)
 		weft__loop_run_posts(loop);
 	if (!ended)
 		weft__loop_hooks()->abandon_all(loop);
+	detach_all(loop);
 	report_open(loop);
 	weft__loop_remove_watchers(loop);
 	drop_handles(loop);

@@ -134,6 +134,8 @@ int weft_loop_new(const struct weft_loop_options *options, weft_loop **out)
 						       : DEFAULT_CLOSE_LIMIT_S * WEFT_SEC;
 	weft__inbox_init(&loop->inbox);
 	list_init(&loop->open);
+	list_init(&loop->flushes);
+	list_init(&loop->attached);
 	list_init(&loop->signals);
 	weft__spare_init(&loop->spare);
 	list_init(&loop->registered);

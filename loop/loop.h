@@ -51,6 +51,24 @@ struct open_object {
 	const void *place; /* who opened it */
 };
 
+/*
+ * What a layer above gathers during a turn, to hand it over at the turn's end: fn is called
+ * once, before the loop runs anything else or waits.
+ */
+struct loop_flush {
+	struct list link; /* in loop->flushes */
+	void (*fn)(struct loop_flush *flush);
+};
+
+/*
+ * What a layer above keeps for a loop: detach is called when the loop ends, after its last
+ * callback.
+ */
+struct loop_attachment {
+	struct list link; /* in loop->attached */
+	void (*detach)(struct loop_attachment *attachment);
+};
+
 struct weft_loop {
 	/* ---- Any thread. ---- */
 	struct inbox inbox; /* its second line is the loop thread's */
@@ -99,6 +117,8 @@ struct weft_loop {
 	size_t n_foreign; /* waits that something else may end: it waits if nothing is due
 			   */
 	struct list open; /* struct open_object, by link */
+	struct list flushes; /* struct loop_flush, by link */
+	struct list attached; /* struct loop_attachment, by link */
 	struct list signals; /* struct signal_handler, by link */
 	struct watcher **watchers; /* readers and writers, by descriptor number */
 	size_t n_watchers;
@@ -215,6 +235,23 @@ static inline void loop_expect_outside(weft_loop *loop)
 static inline void loop_outside_came(weft_loop *loop)
 {
 	loop->n_outside--;
+}
+
+/* ---- For the layers above ---- */
+
+/* `flush` is called at the end of this turn, once; it starts out unlinked. */
+static inline void loop_want_flush(weft_loop *loop, struct loop_flush *flush)
+{
+	if (!list_is_linked(&flush->link))
+		list_push_back(&loop->flushes, &flush->link);
+}
+
+void weft__loop_flush(weft_loop *loop);
+
+static inline void loop_flush(weft_loop *loop)
+{
+	if (unlikely(!list_is_empty(&loop->flushes)))
+		weft__loop_flush(loop);
 }
 
 /* How busy a loop is, for whoever chooses one. Thread: any. */

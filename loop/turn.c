@@ -21,6 +21,17 @@ void weft__loop_expire_timers(weft_loop *loop)
 	}
 }
 
+void weft__loop_flush(weft_loop *loop)
+{
+	/* One that gathers anew meanwhile is linked again, and called again. */
+	for (struct list *link = list_pop_front(&loop->flushes); link;
+	     link = list_pop_front(&loop->flushes)) {
+		struct loop_flush *flush = list_entry(link, struct loop_flush, link);
+
+		flush->fn(flush);
+	}
+}
+
 /* Timers and poller; waits until `deadline` on CLOCK_MONOTONIC, not at all if it is 0. */
 void weft__loop_look(weft_loop *loop, weft_time deadline)
 {
@@ -30,6 +41,7 @@ void weft__loop_look(weft_loop *loop, weft_time deadline)
 			      atomic_load_explicit(&loop->looks, memory_order_relaxed) +
 				      1,
 			      memory_order_relaxed);
+	loop_flush(loop);
 	weft__poller_wait(loop->poller, deadline);
 	weft__loop_expire_timers(loop);
 	loop->steps_at_look = atomic_load_explicit(&loop->steps, memory_order_relaxed);
@@ -131,7 +143,9 @@ bool weft__loop_has_work(const weft_loop *loop)
 void weft__loop_round(weft_loop *loop, weft_time deadline)
 {
 	run_ready(loop);
+	loop_flush(loop);
 	weft__loop_run_posts(loop);
+	loop_flush(loop);
 	if (loop_look_is_due(loop))
 		weft__loop_look(loop, 0);
 	if (weft__loop_has_work(loop))

@@ -84,7 +84,8 @@ static inline bool begin_turn(weft_loop *loop)
 	struct ready *ready = &loop->ready;
 
 	if (ready->head == ready->tail || inbox_has_news(&loop->inbox) || loop->stop ||
-	    loop->turns_apart || !list_is_empty(&ready->behind))
+	    loop->turns_apart || !list_is_empty(&ready->behind) ||
+	    !list_is_empty(&loop->flushes))
 		return false;
 	ready->turn_end = ready->tail;
 	return true;

@@ -161,6 +161,8 @@ void weft__pass_turn(weft_task *me);
 int weft__park(struct park *park);
 void weft__unpark(struct park *park, int result);
 
+/* Is there a mark that no shield holds back? */
+bool weft__has_deliverable(const weft_task *task);
 /* The marks that can be delivered now are; false if there are none. */
 bool weft__deliver(weft_task *task);
 

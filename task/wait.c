@@ -28,7 +28,7 @@ void weft__unpark(struct park *park, int result)
 
 /* ---- Marks ---- */
 
-static bool has_deliverable(const weft_task *task)
+bool weft__has_deliverable(const weft_task *task)
 {
 	for (const struct scope *scope = task->scopes; scope; scope = scope->outer) {
 		if (scope->pending)
@@ -72,7 +72,7 @@ static void ask_wait(weft_task *task)
 {
 	struct park *park = task->park;
 
-	if (!park || !park->cancel || !has_deliverable(task))
+	if (!park || !park->cancel || !weft__has_deliverable(task))
 		return;
 	switch (park->cancel(park)) {
 	case CANCEL_ENDS:
@@ -170,7 +170,7 @@ void weft__scope_open(struct scope *scope, enum scope_kind kind, weft_task *task
 		.outer = task->scopes,
 		.task = task,
 		.kind = kind,
-		.found_pending = task->n_pending > 0 && has_deliverable(task),
+		.found_pending = task->n_pending > 0 && weft__has_deliverable(task),
 		.cancelling_before = task->cancelling,
 		.told_before = task->n_told,
 	};

@@ -1,0 +1,282 @@
+/*
+ * Lanes; lane.h has the model.
+ */
+#include "executor/lane.h"
+
+#include <string.h>
+
+static void leave_loop(struct loop_attachment *attachment);
+static void hand_over(struct loop_flush *flush);
+
+/* ---- Finding and making ---- */
+
+static bool is_meant(const struct lane *lane, const weft_executor *executor)
+{
+	return executor ? lane->pool == executor : lane->pool->is_shared;
+}
+
+static struct lane *find(weft_loop *loop, const weft_executor *executor)
+{
+	list_for_each (link, &loop->attached) {
+		struct loop_attachment *attachment =
+			list_entry(link, struct loop_attachment, link);
+		struct lane *lane = container_of(attachment, struct lane, attachment);
+
+		if (attachment->detach == leave_loop && is_meant(lane, executor))
+			return lane;
+	}
+	return NULL;
+}
+
+/* Lanes of pools that were closed: nobody can ask for them any more. */
+static void drop_closed(weft_loop *loop)
+{
+	list_for_each_safe (link, &loop->attached) {
+		struct loop_attachment *attachment =
+			list_entry(link, struct loop_attachment, link);
+		struct lane *lane = container_of(attachment, struct lane, attachment);
+
+		/* Relaxed: one that is not seen as closed yet is dropped later. */
+		if (attachment->detach != leave_loop || lane->n_in_flight ||
+		    !atomic_load_explicit(&lane->pool->closing, memory_order_relaxed))
+			continue;
+		list_unlink(link);
+		leave_loop(attachment);
+	}
+}
+
+static uint64_t ring_slots(const weft_executor *pool)
+{
+	uint64_t n = 64;
+
+	while (n < 2 * (uint64_t)pool->queue_limit)
+		n *= 2;
+	return n;
+}
+
+static struct lane *new_lane(weft_executor *pool, uint64_t n_slots)
+{
+	size_t size = sizeof(struct lane) + n_slots * sizeof(_Atomic(struct job *));
+	struct lane *lane = weft__aligned_alloc(
+		CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+
+	if (!lane)
+		return NULL;
+	memset(lane, 0, sizeof(*lane));
+	for (uint64_t i = 0; i < n_slots; i++)
+		atomic_init(&lane->slots[i], NULL);
+	lane->mask = n_slots ? n_slots - 1 : 0;
+	lane->is_listed = n_slots > 0;
+	lane->pool = pool;
+	list_init(&lane->flush.link);
+	list_init(&lane->attachment.link);
+	lane->flush.fn = hand_over;
+	lane->attachment.detach = leave_loop;
+	return lane;
+}
+
+/* Under the pool's lock: one that a loop gave back, or a new one; NULL without memory. */
+static struct lane *take_lane(weft_executor *pool)
+{
+	/* Relaxed: both are written under the lock. */
+	int n = atomic_load_explicit(&pool->n_lanes, memory_order_relaxed);
+	struct lane *lane;
+
+	for (int i = 0; i < n; i++) {
+		lane = atomic_load_explicit(&pool->lanes[i], memory_order_relaxed);
+		if (!lane->loop)
+			return lane;
+	}
+	if (n == MAX_LANES)
+		return new_lane(pool, 0);
+	lane = new_lane(pool, ring_slots(pool));
+	if (!lane)
+		return NULL;
+	/* L3, and a worker that sees the number sees the lane. */
+	atomic_store_explicit(&pool->lanes[n], lane, memory_order_release);
+	atomic_store_explicit(&pool->n_lanes, n + 1, memory_order_release);
+	return lane;
+}
+
+static int attach(weft_loop *loop, weft_executor *executor, struct lane **out)
+{
+	weft_executor *pool;
+	struct lane *lane;
+	int r = weft__pool_get(executor, true, &pool);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&pool->lock);
+	lane = take_lane(pool);
+	if (lane)
+		lane->loop = weft_loop_ref(loop);
+	pthread_mutex_unlock(&pool->lock);
+	if (!lane) {
+		weft__pool_loop_left(pool);
+		weft__pool_unref(pool);
+		return -ENOMEM;
+	}
+	list_push_front(&loop->attached, &lane->attachment.link);
+	*out = lane;
+	return 0;
+}
+
+int weft__lane_get(weft_loop *loop, weft_executor *executor, struct lane **out)
+{
+	struct lane *lane = find(loop, executor);
+
+	if (likely(lane)) {
+		*out = lane;
+		return 0;
+	}
+	if (loop->closing && !executor)
+		return weft_error_set(-ESHUTDOWN,
+				      "loop \"%s\" ends and takes no part in an executor "
+				      "any more",
+				      loop->name);
+	drop_closed(loop);
+	return attach(loop, executor, out);
+}
+
+/*
+ * Tasks were abandoned while jobs of theirs run, whose messages still come: the loop's memory is
+ * kept, and the lane, which no other loop may have. The list is for tools that look for leaks.
+ */
+static void keep_for_ever(struct lane *lane)
+{
+	static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct lane *kept;
+
+	pthread_mutex_lock(&kept_lock);
+	lane->next_kept = kept;
+	kept = lane;
+	pthread_mutex_unlock(&kept_lock);
+}
+
+/* The loop ends, or the pool has: the loop's side lets go. */
+static void leave_loop(struct loop_attachment *attachment)
+{
+	struct lane *lane = container_of(attachment, struct lane, attachment);
+	weft_executor *pool = lane->pool;
+	weft_loop *loop = lane->loop;
+	bool is_listed = lane->is_listed;
+
+	if (list_is_linked(&lane->flush.link)) {
+		list_unlink(&lane->flush.link);
+		hand_over(&lane->flush);
+	}
+	weft__pool_loop_left(pool);
+	if (lane->n_in_flight) {
+		keep_for_ever(lane);
+		return;
+	}
+	pthread_mutex_lock(&pool->lock);
+	lane->loop = NULL;
+	pthread_mutex_unlock(&pool->lock);
+	if (!is_listed)
+		free(lane);
+	weft_loop_unref(loop);
+	weft__pool_unref(pool);
+}
+
+/* ---- The loop's side ---- */
+
+void weft__lane_put(struct lane *lane, struct job *job)
+{
+	_Atomic(struct job *) *slot = &lane->slots[lane->next & lane->mask];
+
+	loop_want_flush(lane->loop, &lane->flush);
+	/* Relaxed: a full slot is an old one, and stays full until somebody empties it. */
+	if (unlikely(!lane->is_listed ||
+		     atomic_load_explicit(slot, memory_order_relaxed))) {
+		job->lane = NULL;
+		weft__queue_put(lane->pool, job);
+		return;
+	}
+	job->lane = lane;
+	job->position = lane->next++;
+	/* L4. */
+	atomic_store_explicit(slot, job, memory_order_release);
+}
+
+/* Nobody will ever run what this loop has queued: it learns why. */
+static void fail_all(struct lane *lane, int code)
+{
+	const struct weft_error *error = weft__error_take(code);
+	weft_executor *pool = lane->pool;
+	uint64_t at = 0;
+
+	for (struct job *job = weft__lane_sweep(lane, &at); job;
+	     job = weft__lane_sweep(lane, &at)) {
+		weft__job_drop(job, code, weft_error_ref(error));
+		weft__place_give(pool, 1);
+	}
+	for (struct job *job = weft__queue_claim(pool); job;
+	     job = weft__queue_claim(pool)) {
+		weft__job_drop(job, code, weft_error_ref(error));
+		weft__place_give(pool, 1);
+	}
+	weft_error_unref(error);
+}
+
+/* The end of a turn. A loop starts one thread itself at most, which sees to the rest. */
+static void hand_over(struct loop_flush *flush)
+{
+	struct lane *lane = container_of(flush, struct lane, flush);
+	int r;
+
+	/* L1. */
+	atomic_store_explicit(&lane->tail, lane->next, memory_order_seq_cst);
+	r = weft__spread(lane->pool, 1);
+	if (unlikely(r < 0))
+		fail_all(lane, r);
+}
+
+/* ---- The workers' side ---- */
+
+struct job *weft__lane_claim(struct lane *lane)
+{
+	/* L6. */
+	uint64_t head = atomic_load_explicit(&lane->head, memory_order_acquire);
+
+	/* L2. */
+	while (head != atomic_load_explicit(&lane->tail, memory_order_acquire)) {
+		struct job *job;
+
+		/* L6, both. */
+		if (!atomic_compare_exchange_weak_explicit(&lane->head, &head, head + 1,
+							   memory_order_acq_rel,
+							   memory_order_acquire))
+			continue;
+		/* L5. */
+		job = atomic_exchange_explicit(&lane->slots[head & lane->mask], NULL,
+					       memory_order_acquire);
+		if (likely(job))
+			return job;
+		head++;
+	}
+	return NULL;
+}
+
+bool weft__lane_withdraw(struct lane *lane, struct job *job)
+{
+	struct job *expected = job;
+
+	/* L5. */
+	return atomic_compare_exchange_strong_explicit(
+		&lane->slots[job->position & lane->mask], &expected, NULL,
+		memory_order_acquire, memory_order_relaxed);
+}
+
+struct job *weft__lane_sweep(struct lane *lane, uint64_t *at)
+{
+	while (lane->is_listed && *at <= lane->mask) {
+		struct job *job = atomic_exchange_explicit(&lane->slots[*at], NULL,
+							   memory_order_acquire);
+
+		if (job) /* L5. */
+			return job;
+		++*at;
+	}
+	return NULL;
+}

@@ -1,0 +1,199 @@
+/*
+ * The threads of a pool: one more, and one less.
+ *
+ * A thread is started when jobs wait and nobody is ready or asleep; it counts as ready from then
+ * on. One that ends joins the one that ended before it, so that at most one is ever left to be
+ * joined, by the pool's end. All under the pool's lock.
+ */
+#include <stdio.h>
+
+#include "base/report.h"
+#include "executor/pool.h"
+
+/* How long the system is not asked again for a thread that it refused. */
+#define RETRY_NS (100 * WEFT_MSEC)
+
+/* Relaxed: written by a test before it needs it. */
+static atomic_int refuse_code;
+
+void weft__refuse_threads(int code)
+{
+	atomic_store_explicit(&refuse_code, code, memory_order_relaxed);
+}
+
+/* ---- Starting ---- */
+
+/* A place for a worker; NULL without memory or place. */
+static struct worker *take_slot(weft_executor *pool)
+{
+	for (int i = 0; i < pool->n_slots; i++) {
+		/* Relaxed: written under the lock. */
+		struct worker *worker =
+			atomic_load_explicit(&pool->workers[i], memory_order_relaxed);
+
+		if (worker && worker->in_use)
+			continue;
+		if (!worker) {
+			worker = weft__aligned_alloc(CACHE_LINE, sizeof(*worker));
+			if (!worker)
+				return NULL;
+			*worker = (struct worker){ .pool = pool, .index = i };
+			/* T1, release: for those who look at all workers without the lock;
+			 * they acquire. */
+			atomic_store_explicit(&pool->workers[i], worker,
+					      memory_order_release);
+		}
+		return worker;
+	}
+	return NULL;
+}
+
+static int create(struct worker *worker)
+{
+	int code = atomic_load_explicit(&refuse_code, memory_order_relaxed);
+
+	if (code)
+		return code;
+	return -pthread_create(&worker->thread, &worker->pool->attributes,
+			       weft__worker_main, worker);
+}
+
+static int start_thread(weft_executor *pool)
+{
+	struct worker *worker = take_slot(pool);
+	int r;
+
+	if (!worker)
+		return -ENOMEM;
+	worker->in_use = true;
+	weft__pool_ref(pool); /* the thread's */
+	atomic_fetch_add_explicit(&pool->n_ready, 1, memory_order_seq_cst);
+	r = create(worker);
+	if (r < 0) {
+		atomic_fetch_sub_explicit(&pool->n_ready, 1, memory_order_seq_cst);
+		weft__pool_unref(pool); /* not the last: the caller has one */
+		worker->in_use = false;
+		return r;
+	}
+	pool->n_threads++;
+	return 1;
+}
+
+/* A job that was abandoned keeps its thread, for which there is another one. */
+static int limit(const weft_executor *pool)
+{
+	return pool->max_threads + MIN(pool->n_abandoned, pool->max_threads);
+}
+
+/* Is another one allowed, and worth asking for? */
+static bool may_grow(const weft_executor *pool)
+{
+	if (pool->n_threads >= limit(pool))
+		return false;
+	return !pool->n_threads || !pool->refused_at ||
+	       weft__clock() - pool->refused_at >= RETRY_NS;
+}
+
+static void report_refusal(const weft_executor *pool, int code)
+{
+	struct weft_report like = { .error = weft_error_of(code) };
+
+	weft__report(
+		WEFT_WARNING, &like,
+		"pool \"%s\" goes on with %d threads: the system refuses another one",
+		pool->name, pool->n_threads);
+}
+
+int weft__thread_add(weft_executor *pool)
+{
+	bool is_news = false;
+	int r = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	if (may_grow(pool)) {
+		r = start_thread(pool);
+		is_news = r < 0 && !pool->refused_at && pool->n_threads;
+		pool->refused_at = r < 0 ? weft__clock() : 0;
+	}
+	if (is_news)
+		report_refusal(pool, r);
+	if (r < 0 && pool->n_threads)
+		r = 0; /* it goes on smaller, and tries later */
+	pthread_mutex_unlock(&pool->lock);
+	if (r < 0)
+		return weft_error_set(r,
+				      "pool \"%s\" has no thread, and the system refuses "
+				      "to give it one: %s",
+				      pool->name, strerrordesc_np(-r));
+	return r;
+}
+
+/* ---- Ending ---- */
+
+/* Under the lock. Return: true if this thread has to join `before`. */
+static bool leave(struct worker *worker, pthread_t *before)
+{
+	weft_executor *pool = worker->pool;
+	bool must_join = pool->has_ended_thread;
+
+	*before = pool->ended_thread;
+	pool->has_ended_thread = !pool->released;
+	pool->ended_thread = worker->thread;
+	if (pool->released)
+		(void)pthread_detach(worker->thread); /* it is this one, and runs */
+	worker->in_use = false;
+	pool->n_threads--;
+	atomic_fetch_sub_explicit(&pool->n_ready, 1, memory_order_seq_cst);
+	return must_join;
+}
+
+/* More threads than are wanted, for good or for now? */
+static bool is_superfluous(weft_executor *pool, bool timed_out)
+{
+	if (atomic_load_explicit(&pool->closing, memory_order_seq_cst) &&
+	    !atomic_load_explicit(&pool->n_queued, memory_order_seq_cst))
+		return true;
+	return pool->n_threads > limit(pool) ||
+	       (timed_out && pool->n_threads - pool->n_abandoned > pool->min_threads);
+}
+
+bool weft__thread_retire(struct worker *worker, bool timed_out)
+{
+	weft_executor *pool = worker->pool;
+	bool must_join = false, ends;
+	pthread_t before;
+
+	/* Relaxed: a worker that does not see it yet goes to sleep, and looks again there. */
+	if (likely(!timed_out && !worker->is_surplus &&
+		   !atomic_load_explicit(&pool->closing, memory_order_relaxed)))
+		return false;
+	worker->is_surplus = false;
+	pthread_mutex_lock(&pool->lock);
+	ends = is_superfluous(pool, timed_out);
+	if (ends)
+		must_join = leave(worker, &before);
+	pthread_mutex_unlock(&pool->lock);
+	if (must_join)
+		pthread_join(before, NULL);
+	return ends;
+}
+
+/* ---- Lost and found ---- */
+
+void weft__thread_lost(weft_executor *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->n_abandoned++;
+	pthread_mutex_unlock(&pool->lock);
+	(void)weft__spread(pool, 1); /* there is a thread, if a lost one */
+}
+
+void weft__thread_found(struct worker *worker)
+{
+	weft_executor *pool = worker->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->n_abandoned--;
+	worker->is_surplus = pool->n_threads > limit(pool);
+	pthread_mutex_unlock(&pool->lock);
+}
