@@ -61,11 +61,9 @@ struct kept_job *weft__kept_new(weft_executor *pool, weft_fn *fn, void *arg,
 
 void weft__kept_unref(struct kept_job *kept)
 {
-	/* K2: releases this side's use of the job to whoever frees it. */
-	if (atomic_fetch_sub_explicit(&kept->references, 1, memory_order_release) > 1)
+	/* K2: releases this side's use of the job to whoever frees it, and acquires theirs. */
+	if (atomic_fetch_sub_explicit(&kept->references, 1, memory_order_acq_rel) > 1)
 		return;
-	/* K2. */
-	atomic_thread_fence(memory_order_acquire);
 	weft__pool_unref(kept->pool);
 	free(kept->copy);
 	free(kept);

@@ -50,7 +50,7 @@ struct kept_job {
 	 * was too late.
 	 */
 	atomic_uint state;
-	/* K2: as F3 and F4 of task/future.c. */
+	/* K2: each unref is a release; the last one is an acquire of all others. */
 	atomic_int references;
 	weft_executor *pool; /* with a reference */
 	weft_future *future; /* with a reference until it is settled; or NULL */

@@ -36,11 +36,9 @@ void weft__pool_ref(weft_executor *pool)
 
 void weft__pool_unref(weft_executor *pool)
 {
-	/* K2: releases this thread's use of the pool to whoever frees it. */
-	if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_release) > 1)
+	/* K2: releases this thread's use of the pool to whoever frees it, and acquires theirs. */
+	if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) > 1)
 		return;
-	/* K2. */
-	atomic_thread_fence(memory_order_acquire);
 	/* All relaxed from here: there is nobody else. */
 	for (int i = 0; i < atomic_load_explicit(&pool->n_lanes, memory_order_relaxed);
 	     i++)
