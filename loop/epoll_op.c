@@ -214,19 +214,28 @@ static int start_listening(struct descriptor *descriptor)
 			       ALL_EVENTS | EPOLLET);
 }
 
-ssize_t weft__op_start(struct op *op)
+ssize_t weft__op_try(struct op *op)
 {
 	struct descriptor *descriptor = op->descriptor;
 	uint8_t ready_bit = is_reading(op) ? READ_READY : WRITE_READY;
-	ssize_t n;
-	int r;
+	ssize_t n = -EAGAIN;
 
 	if (descriptor->state & ready_bit) {
 		n = try_op(op);
-		if (n != -EAGAIN)
-			return n;
-		saw_nothing(descriptor, ready_bit);
+		if (n == -EAGAIN)
+			saw_nothing(descriptor, ready_bit);
 	}
+	return n;
+}
+
+ssize_t weft__op_start(struct op *op)
+{
+	struct descriptor *descriptor = op->descriptor;
+	ssize_t n = weft__op_try(op);
+	int r;
+
+	if (n != -EAGAIN)
+		return n;
 	r = start_listening(descriptor);
 	if (r < 0)
 		return r;

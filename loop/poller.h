@@ -102,6 +102,11 @@ void weft__descriptor_fini(struct descriptor *descriptor);
  * -ENOMEM, -ENOSPC if the kernel cannot watch the descriptor.
  */
 ssize_t weft__op_start(struct op *op);
+/*
+ * Tries an operation, and never leaves it under way; its side must be free. Return: its result,
+ * or -EAGAIN if it would have to wait.
+ */
+ssize_t weft__op_try(struct op *op);
 /* Asks an operation under way to end; `done` may be called before this returns. */
 void weft__op_cancel(struct op *op);
 

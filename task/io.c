@@ -10,12 +10,14 @@
 struct op_wait {
 	struct park park;
 	struct op *op;
+	bool asked; /* the task was cancelled, and not the operation by its owner */
 };
 
 static enum cancel_answer cancel_op(struct park *park)
 {
 	struct op_wait *wait = container_of(park, struct op_wait, park);
 
+	wait->asked = true;
 	weft__op_cancel(wait->op);
 	return CANCEL_LATER;
 }
@@ -25,14 +27,6 @@ static void end_wait(struct op *op)
 	struct op_wait *wait = op->owner;
 
 	weft__unpark(&wait->park, 0);
-}
-
-/* A task that always finds its data there lets the others run now and then. */
-static void count_streak(weft_task *me)
-{
-	if (likely(++me->io_streak < IO_STREAK_MAX))
-		return;
-	weft__pass_turn(me);
 }
 
 ssize_t weft__op_await(struct op *op, const char *what)
@@ -47,11 +41,11 @@ ssize_t weft__op_await(struct op *op, const char *what)
 	op->owner = &wait;
 	n = weft__op_start(op);
 	if (n != -EINPROGRESS) {
-		count_streak(me);
+		io_count(me);
 		return n;
 	}
 	(void)weft__park(&wait.park);
-	if (op->result == -ECANCELED)
-		(void)weft__deliver(me);
+	if (op->result == -ECANCELED && !weft__deliver(me) && !wait.asked)
+		return -ECONNABORTED;
 	return op->result;
 }

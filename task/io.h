@@ -12,8 +12,16 @@ enum { IO_STREAK_MAX = 128 };
 /*
  * Starts an operation and waits for its end; `what` is for dumps. The operation's storage
  * and its buffer are free again on return, whatever it returns. Return: the operation's
- * result; -ECANCELED with nothing done.
+ * result; -ECANCELED with nothing done; -ECONNABORTED, likewise, if somebody else ended it by
+ * weft__op_cancel().
  */
 ssize_t weft__op_await(struct op *op, const char *what);
+
+/* A task that always finds its data there lets the others run now and then. */
+static inline void io_count(weft_task *me)
+{
+	if (unlikely(++me->io_streak >= IO_STREAK_MAX))
+		weft__pass_turn(me);
+}
 
 #endif

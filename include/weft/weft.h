@@ -17,6 +17,8 @@
 #include <weft/executor.h>
 #include <weft/signal.h>
 #include <weft/report.h>
+#include <weft/resolver.h>
+#include <weft/stream.h>
 #include <weft/test.h>
 
 #endif

@@ -1,0 +1,475 @@
+/*
+ * Accepting: what a server does on one loop.
+ *
+ * The doors are watched level-triggered: what is not accepted now is reported again. Of several
+ * loops, or processes, that watch, the kernel wakes one. Whoever is woken goes on until nobody
+ * waits any more, or asks another loop for help when its share of a turn is used up; so nobody is
+ * left waiting behind a loop that gets busy meanwhile.
+ *
+ * When there is no room (the limit on connections is reached, the process is out of descriptors)
+ * the doors are closed: a level that stays high would keep the loop awake for nothing. They are
+ * opened again when a connection ends, and, since descriptors are used up by others as well, after
+ * 10 ms and more, up to a second.
+ *
+ *   R1  an acceptor says that it waits, then looks once more whether there is room.
+ *   R2  whoever makes room does so, then looks whether an acceptor waits.
+ *
+ * Both are sequentially consistent, so at least one of the two sees the other.
+ *
+ * On the acceptor's loop, but for the messages at the end.
+ */
+#include <unistd.h>
+
+#include "base/report.h"
+#include "net/reserve.h"
+#include "net/server.h"
+
+enum { TRIES_PER_TURN = 64 };
+
+#define RETRY_MIN_NS   (10 * WEFT_MSEC)
+#define RETRY_MAX_NS   (1 * WEFT_SEC)
+#define SHED_AFTER_NS  (100 * WEFT_MSEC)
+#define REPORT_EACH_NS (1 * WEFT_SEC)
+
+static void look_again(struct acceptor *acceptor);
+static void send_look(struct acceptor *acceptor);
+
+/* ---- Doors ---- */
+
+static void on_ready(struct watch *watch, short events);
+
+static void close_doors(struct acceptor *acceptor)
+{
+	for (size_t i = 0; i < acceptor->n_doors; i++) {
+		struct door *door = &acceptor->doors[i];
+
+		if (door->is_open)
+			weft__watch_stop(&door->watch);
+		door->is_open = false;
+	}
+}
+
+static int open_doors(struct acceptor *acceptor)
+{
+	const weft_server *server = acceptor->server;
+	unsigned interests = WATCH_READABLE | WATCH_FIRST;
+	int r;
+
+	if ((server->n_acceptors > 1 && server->listener.n_copies == 1) ||
+	    !server->listener.is_ours)
+		interests |= WATCH_EXCLUSIVE;
+	for (size_t i = 0; i < acceptor->n_doors; i++) {
+		struct door *door = &acceptor->doors[i];
+
+		if (door->is_open)
+			continue;
+		r = weft__watch_start(&door->watch, acceptor->loop, door->fd, interests,
+				      on_ready);
+		if (r < 0) {
+			close_doors(acceptor);
+			return r;
+		}
+		door->is_open = true;
+	}
+	return 0;
+}
+
+/* ---- No room ---- */
+
+static void report_trouble(weft_server *server, int error)
+{
+	weft_time now = weft__clock();
+	/* Relaxed, all of it: who reports is one of those that try, and counts roughly. */
+	unsigned n =
+		atomic_fetch_add_explicit(&server->n_troubles, 1, memory_order_relaxed) +
+		1;
+	weft_time before =
+		atomic_load_explicit(&server->reported_at, memory_order_relaxed);
+
+	if ((before && now - before < REPORT_EACH_NS) ||
+	    !atomic_compare_exchange_strong_explicit(&server->reported_at, &before, now,
+						     memory_order_relaxed,
+						     memory_order_relaxed))
+		return;
+	atomic_store_explicit(&server->n_troubles, 0, memory_order_relaxed);
+	weft__report(
+		WEFT_WARNING, &(struct weft_report){ .place = server->place },
+		"connections to %s have to wait: %s (tried %u times since the last report)%s",
+		server->listener.text, strerrordesc_np(-error), n,
+		error == -EMFILE
+			? ": raise the limit on open files, or set .max_connections"
+			: "");
+}
+
+/* Nobody is let in until look_again(). */
+static void begin_waiting(struct acceptor *acceptor, enum scarcity scarcity)
+{
+	close_doors(acceptor);
+	/* R1 */
+	if (!atomic_exchange_explicit(&acceptor->waits_for, scarcity,
+				      memory_order_seq_cst))
+		atomic_fetch_add_explicit(&acceptor->server->n_waiting, 1,
+					  memory_order_seq_cst);
+}
+
+static void end_waiting(struct acceptor *acceptor)
+{
+	/* R1, the end of it. */
+	if (atomic_exchange_explicit(&acceptor->waits_for, NOTHING_SCARCE,
+				     memory_order_seq_cst))
+		atomic_fetch_sub_explicit(&acceptor->server->n_waiting, 1,
+					  memory_order_seq_cst);
+}
+
+/* Whoever waits for that, or for anything if `scarcity` is RESOURCES_SCARCE, looks again. */
+static void wake_waiting(weft_server *server, enum scarcity scarcity)
+{
+	/* R2 */
+	if (likely(!atomic_load_explicit(&server->n_waiting, memory_order_seq_cst)))
+		return;
+	for (size_t i = 0; i < server->n_acceptors; i++) {
+		struct acceptor *acceptor = &server->acceptors[i];
+		int waits_for =
+			atomic_load_explicit(&acceptor->waits_for, memory_order_seq_cst);
+
+		if (waits_for != NOTHING_SCARCE && waits_for <= (int)scarcity)
+			send_look(acceptor);
+	}
+}
+
+/* One connection more, if the limit allows it. */
+static bool take_place(weft_server *server)
+{
+	if (!server->max_connections)
+		return true;
+	/* R1 and R2. */
+	if (atomic_fetch_add_explicit(&server->n_places, 1, memory_order_seq_cst) <
+	    server->max_connections)
+		return true;
+	atomic_fetch_sub_explicit(&server->n_places, 1, memory_order_seq_cst);
+	return false;
+}
+
+static void give_place(weft_server *server)
+{
+	if (server->max_connections)
+		/* R2 */
+		atomic_fetch_sub_explicit(&server->n_places, 1, memory_order_seq_cst);
+}
+
+static void wait_for_place(struct acceptor *acceptor)
+{
+	weft_server *server = acceptor->server;
+
+	begin_waiting(acceptor, PLACES_SCARCE);
+	/* R1: one that was given up before this is told of by nobody. */
+	if (atomic_load_explicit(&server->n_places, memory_order_seq_cst) <
+	    server->max_connections)
+		send_look(acceptor);
+}
+
+static void on_retry_time(void *arg)
+{
+	look_again(arg);
+}
+
+/* Something that accepting takes has run out; at that door, if it is one. */
+static void wait_for_resources(struct acceptor *acceptor, const struct door *door,
+			       int error)
+{
+	weft_time now = loop_now(acceptor->loop);
+
+	begin_waiting(acceptor, RESOURCES_SCARCE);
+	if (!acceptor->retry_ns)
+		acceptor->full_since = now;
+	acceptor->retry_ns = acceptor->retry_ns
+				     ? MIN(acceptor->retry_ns * 2, RETRY_MAX_NS)
+				     : RETRY_MIN_NS;
+	report_trouble(acceptor->server, error);
+	/* Others who accept from the same sockets may still have room for them. */
+	if (door && error == -EMFILE && acceptor->server->listener.is_ours &&
+	    now - acceptor->full_since >= SHED_AFTER_NS)
+		(void)weft__reserve_shed(door->fd); /* it may be that nobody is there */
+	loop_remove_timer(&acceptor->retry);
+	loop_add_timer(acceptor->loop, &acceptor->retry, now + acceptor->retry_ns);
+}
+
+/* ---- Accepting ---- */
+
+enum verdict { IS_EMPTY, IS_SHORT, IS_BROKEN, IS_GONE };
+
+/* What an accept that failed says. */
+static enum verdict judge(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return IS_EMPTY;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return IS_SHORT;
+	case EBADF:
+	case EINVAL:
+	case ENOTSOCK:
+		return IS_BROKEN; /* it was shut down: the message to stop is on its way */
+	default:
+		return IS_GONE; /* the client has given up, or the network between us */
+	}
+}
+
+/* Return: a descriptor; -EAGAIN if this door has been dealt with for now; else what it says. */
+static int accept_one(struct door *door, union socket_address *peer, socklen_t *size)
+{
+	struct acceptor *acceptor = door->acceptor;
+	int fd, error;
+
+	if (!take_place(acceptor->server)) {
+		wait_for_place(acceptor);
+		return -EAGAIN;
+	}
+	*size = sizeof(*peer);
+	fd = accept4(door->fd, &peer->any, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (likely(fd >= 0))
+		return fd;
+	error = errno;
+	give_place(acceptor->server);
+	wake_waiting(acceptor->server, PLACES_SCARCE);
+	switch (judge(error)) {
+	case IS_SHORT:
+		wait_for_resources(acceptor, door, -error);
+		return -EAGAIN;
+	case IS_BROKEN:
+		close_doors(acceptor);
+		return -EAGAIN;
+	case IS_EMPTY:
+		return -EAGAIN;
+	default:
+		return -error;
+	}
+}
+
+/* Return: true if there may be more. */
+static bool accept_some(struct door *door)
+{
+	struct acceptor *acceptor = door->acceptor;
+	uint64_t n_accepted =
+		atomic_load_explicit(&acceptor->n_accepted, memory_order_relaxed);
+	union socket_address peer;
+	socklen_t size;
+	int n = 0, fd;
+
+	for (int tries = 0; n < ACCEPTS_PER_TURN && tries < TRIES_PER_TURN; tries++) {
+		fd = accept_one(door, &peer, &size);
+		if (fd == -EAGAIN)
+			return false;
+		if (fd < 0)
+			continue;
+		n++;
+		acceptor->retry_ns = 0;
+		server_hold(acceptor->server);
+		/* Relaxed: a figure that this thread alone changes. */
+		atomic_store_explicit(&acceptor->n_accepted, ++n_accepted,
+				      memory_order_relaxed);
+		if (weft__hand_over(acceptor, fd, &peer.any, size) < 0) {
+			wait_for_resources(acceptor, NULL, -ENOMEM);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* There are more than we take in a turn: let another loop look, too, before we get busy. */
+static void ask_for_help(struct acceptor *acceptor)
+{
+	weft_server *server = acceptor->server;
+	size_t next = (size_t)(acceptor - server->acceptors) + 1;
+
+	if (server->n_acceptors > 1 && server->listener.n_copies == 1)
+		send_look(&server->acceptors[next % server->n_acceptors]);
+}
+
+static void on_ready(struct watch *watch, short events)
+{
+	struct door *door = container_of(watch, struct door, watch);
+
+	(void)events; /* whatever it is, accept says what it means */
+	if (door->acceptor->loop->closing)
+		close_doors(
+			door->acceptor); /* what were begun now would only be cancelled */
+	else if (accept_some(door))
+		ask_for_help(door->acceptor);
+}
+
+static void look_again(struct acceptor *acceptor)
+{
+	int r;
+
+	if (acceptor->has_stopped || acceptor->loop->closing)
+		return;
+	loop_remove_timer(&acceptor->retry);
+	end_waiting(acceptor);
+	r = open_doors(acceptor);
+	if (r < 0) {
+		wait_for_resources(acceptor, NULL, r);
+		return;
+	}
+	for (size_t i = 0; i < acceptor->n_doors && acceptor->doors[i].is_open; i++)
+		if (accept_some(&acceptor->doors[i]))
+			ask_for_help(acceptor);
+}
+
+/* ---- Beginning and end ---- */
+
+/* Its loop lets nobody in any more. May be called again. */
+static void stop(struct acceptor *acceptor)
+{
+	weft_server *server = acceptor->server;
+
+	if (acceptor->has_stopped)
+		return;
+	acceptor->has_stopped = true;
+	close_doors(acceptor);
+	end_waiting(acceptor);
+	loop_remove_timer(&acceptor->retry);
+	weft__handover_stop(acceptor);
+	/* V1 and V2, as for n_live: the last one is alone with the sockets. */
+	if (atomic_fetch_sub_explicit(&server->n_accepting, 1, memory_order_acq_rel) == 1)
+		weft__listener_close(&server->listener);
+}
+
+static enum cancel_answer leave(struct park *park)
+{
+	(void)park;
+	return CANCEL_ENDS;
+}
+
+/* The task: until the server stops, or the loop closes. */
+static int run_acceptor(void *arg)
+{
+	struct acceptor *acceptor = arg;
+	struct park park = { .what = "accept", .cancel = leave };
+
+	if (!acceptor->has_stopped && weft__cancel_point(task_current()) == 0) {
+		acceptor->park = &park;
+		(void)weft__park(&park); /* whatever ended it, it is over */
+		acceptor->park = NULL;
+	}
+	stop(acceptor);
+	weft__server_unhold(acceptor->server);
+	return 0;
+}
+
+int weft__acceptor_start(struct acceptor *acceptor)
+{
+	weft_server *server = acceptor->server;
+	weft_task *task;
+	int r = open_doors(acceptor);
+
+	if (r < 0)
+		return r;
+	r = weft__task_new(acceptor->loop, run_acceptor, acceptor, NULL, server->place,
+			   false, &task);
+	if (r < 0) {
+		close_doors(acceptor);
+		return r;
+	}
+	server_hold(server);
+	return 0;
+}
+
+static void on_stop(void *arg)
+{
+	struct acceptor *acceptor = arg;
+	struct park *park = acceptor->park;
+
+	stop(acceptor);
+	acceptor->park = NULL;
+	if (park)
+		weft__unpark(park, 0);
+	weft__server_unhold(acceptor->server);
+}
+
+static void on_cancel(void *arg)
+{
+	struct acceptor *acceptor = arg;
+
+	weft__connections_cancel(acceptor);
+	weft__server_unhold(acceptor->server);
+}
+
+static void on_look(void *arg)
+{
+	struct acceptor *acceptor = arg;
+
+	/*
+	 * K1: cleared before it looks; pairs with K2. Whoever finds it set comes before this, and
+	 * the look sees what it was sent for.
+	 */
+	(void)atomic_exchange_explicit(&acceptor->look_sent, false, memory_order_acq_rel);
+	look_again(acceptor);
+	weft__server_unhold(acceptor->server);
+}
+
+void weft__acceptor_init(struct acceptor *acceptor, weft_server *server, weft_loop *loop,
+			 struct door *doors)
+{
+	size_t index = (size_t)(acceptor - server->acceptors);
+	const int *fds = listener_copy(&server->listener, index, &acceptor->n_doors);
+
+	acceptor->server = server;
+	acceptor->loop = weft_loop_ref(loop);
+	acceptor->doors = doors;
+	for (size_t i = 0; i < acceptor->n_doors; i++)
+		doors[i] = (struct door){ .acceptor = acceptor, .fd = fds[i] };
+	list_init(&acceptor->connections);
+	weft__handover_init(acceptor);
+	handle_init(&acceptor->retry, HANDLE_DIRECT, on_retry_time, acceptor);
+	handle_init(&acceptor->stop_message, HANDLE_DIRECT, on_stop, acceptor);
+	handle_init(&acceptor->cancel_message, HANDLE_DIRECT, on_cancel, acceptor);
+	handle_init(&acceptor->look_message, HANDLE_DIRECT, on_look, acceptor);
+}
+
+/* ---- Any thread ---- */
+
+/* Runs fn(acceptor) here if this is its loop, else there; not at all if the loop has ended. */
+static void tell(struct acceptor *acceptor, struct handle *message)
+{
+	weft_server *server = acceptor->server;
+
+	if (!server_try_hold(server)) /* given back by the message */
+		return;
+	if (loop_is_mine(acceptor->loop))
+		message->fn(acceptor);
+	else if (weft__loop_post(acceptor->loop, message) < 0)
+		weft__server_unhold(server);
+}
+
+void weft__acceptor_stop(struct acceptor *acceptor)
+{
+	tell(acceptor, &acceptor->stop_message);
+}
+
+void weft__acceptor_cancel(struct acceptor *acceptor)
+{
+	tell(acceptor, &acceptor->cancel_message);
+}
+
+static void send_look(struct acceptor *acceptor)
+{
+	/* K2 */
+	if (atomic_exchange_explicit(&acceptor->look_sent, true, memory_order_acq_rel))
+		return;
+	server_hold(acceptor->server);
+	if (weft__loop_post(acceptor->loop, &acceptor->look_message) == 0)
+		return;
+	/* Relaxed: a hint. */
+	atomic_store_explicit(&acceptor->is_gone, true, memory_order_relaxed);
+	weft__server_unhold(acceptor->server);
+}
+
+void weft__server_connection_ended(weft_server *server)
+{
+	give_place(server);
+	wake_waiting(server, RESOURCES_SCARCE);
+}
