@@ -37,7 +37,11 @@ static void finish(weft_queue *queue)
 
 static int compare_tens(const void *a, const void *b)
 {
-	return *(const int *)a / 10 - *(const int *)b / 10;
+	int left, right;
+
+	memcpy(&left, a, sizeof(left)); /* items of an odd size are not aligned for an int */
+	memcpy(&right, b, sizeof(right));
+	return left / 10 - right / 10;
 }
 
 TaskTest(queue, gives_items_in_its_order)
