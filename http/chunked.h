@@ -70,8 +70,7 @@ int weft__http_chunk_decode(struct http_chunk_decoder *decoder, const char *text
 
 /* ---- Writing ---- */
 
-/* What stands before a chunk of `size` bytes, not zero: into `line`, its size is
- * returned. */
+/* Writes what stands before a chunk of `size` bytes, not zero. Returns how much. */
 #define HTTP_CHUNK_HEAD_MAX 18
 size_t weft__http_chunk_head(char line[HTTP_CHUNK_HEAD_MAX], size_t size);
 

@@ -16,7 +16,7 @@ void weft__http_fields_fini(struct http_fields *fields)
 int weft__http_fields_add(struct http_fields *fields, const struct http_field *field)
 {
 	uint32_t capacity = fields->capacity;
-	struct http_field *items;
+	union http_field_item *items;
 
 	if (fields->n == capacity) {
 		capacity = capacity ? capacity * 2 : FIELDS_AT_FIRST;
@@ -26,7 +26,7 @@ int weft__http_fields_add(struct http_fields *fields, const struct http_field *f
 		fields->items = items;
 		fields->capacity = capacity;
 	}
-	fields->items[fields->n++] = *field;
+	fields->items[fields->n++].field = *field;
 	return 0;
 }
 
@@ -37,7 +37,7 @@ int weft__http_fields_find(const struct http_fields *fields, const char *text,
 	const struct http_field *field;
 
 	for (uint32_t i = from; i < fields->n; i++) {
-		field = &fields->items[i];
+		field = &fields->items[i].field;
 		if (weft__http_same(text + field->name.at, field->name.size, name, size))
 			return (int)i;
 	}

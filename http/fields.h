@@ -16,6 +16,8 @@
 #ifndef WEFT_HTTP_FIELDS_H
 #define WEFT_HTTP_FIELDS_H
 
+#include <weft/http.h>
+
 #include "http/text.h"
 
 /* ---- Refusals ---- */
@@ -55,9 +57,18 @@ struct http_field {
 	struct http_slice value; /* without the blanks around it */
 };
 
+/* A field; in a head that somebody has asked for its headers, what they are told. */
+union http_field_item {
+	struct http_field field;
+	struct weft_http_header header;
+};
+
+_Static_assert(sizeof(union http_field_item) == sizeof(struct weft_http_header),
+	       "an array of items is an array of headers");
+
 /* The fields of one head. `items` is kept for the next head. */
 struct http_fields {
-	struct http_field *items;
+	union http_field_item *items;
 	uint32_t n;
 	uint32_t capacity;
 };

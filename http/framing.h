@@ -19,6 +19,14 @@ struct http_framing {
 	bool has_keep_alive; /* Connection: keep-alive */
 };
 
+/* How the end of a body is found. */
+enum http_body_kind {
+	HTTP_BODY_NONE,
+	HTTP_BODY_LENGTH,
+	HTTP_BODY_CHUNKED,
+	HTTP_BODY_TO_END, /* of the connection: responses only */
+};
+
 /*
  * Takes note of a field, if it is one of those. 0, or -EBADMSG. `minor` is the second
  * number of the message's HTTP version.

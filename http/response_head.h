@@ -30,8 +30,7 @@ struct http_response_head {
 	int status; /* 100 to 599 */
 	struct http_fields fields;
 	struct http_framing framing;
-	/* Known once it has returned -EBADMSG; the status in it means nothing to a
-	 * client. */
+	/* Known once it has returned -EBADMSG; its status is for servers. */
 	struct http_refusal refusal;
 	/* The parser's own. */
 	enum http_response_step step;
@@ -51,15 +50,7 @@ void weft__http_response_head_fini(struct http_response_head *head);
 int weft__http_response_head_parse(struct http_response_head *head, const char *text,
 				   size_t size);
 
-/* How the end of a response's body is found. */
-enum http_body_kind {
-	HTTP_BODY_NONE,
-	HTTP_BODY_LENGTH,
-	HTTP_BODY_CHUNKED,
-	HTTP_BODY_TO_END, /* of the connection */
-};
-
-/* `is_head`: the request's method was HEAD. */
+/* How the end of its body is found. `is_head`: the request's method was HEAD. */
 enum http_body_kind weft__http_response_body_kind(const struct http_response_head *head,
 						  bool is_head);
 

@@ -52,8 +52,7 @@ void weft__http_routes_fini(struct http_route_table *table)
 
 /* ---- Segments of a path or pattern ---- */
 
-/* The segment that begins at `*at`, which moves behind the '/' after it; false at the
- * end. */
+/* The segment at `*at`, which moves behind the '/' after it; false at the end. */
 static bool next_segment(const char *path, size_t size, size_t *at,
 			 struct http_slice *segment)
 {
@@ -112,8 +111,7 @@ static const struct http_route_node *find_text(const struct http_route_node *nod
 	if (memchr(text, '%', size)) {
 		if (size > 3 * sizeof(decoded))
 			return NULL;
-		/* Three bytes make at least one, so what does not fit is longer than any
-		 * text. */
+		/* What does not fit is longer than any text. */
 		for (i = 0; i < sizeof(decoded) && size; i++) {
 			size_t n = *text == '%' ? 3 : 1;
 
@@ -212,8 +210,7 @@ static int add_name(struct http_route *route, const char *text, size_t size,
 	return 0;
 }
 
-/* Walks down the pattern, making what is missing. Gives the list that the route belongs
- * to. */
+/* Walks down the pattern, making what is missing, to the list that the route is for. */
 static int place_route(struct http_route_node *node, const char *pattern,
 		       struct http_route *route, struct http_route ***list,
 		       const char **problem)
@@ -306,8 +303,7 @@ int weft__http_routes_add(struct http_route_table *table, const char *method,
 
 /* ---- Finding ---- */
 
-/* A walk along a path. `visit` is shown each list of routes that fits, until it says
- * true. */
+/* A walk along a path. `visit` sees each list of routes that fits, until it says true. */
 struct walk {
 	const char *path;
 	size_t size;

@@ -16,8 +16,7 @@
 
 /* Names in one pattern: a match lies on a task's stack. */
 #define HTTP_ROUTE_PARAMS_MAX 16
-/* Longest text of a segment in a pattern: one that is to be decoded is decoded on the
- * stack. */
+/* Longest text of a segment in a pattern: that of a path is decoded on the stack. */
 #define HTTP_ROUTE_TEXT_MAX 255
 
 struct weft_http_request;

@@ -19,6 +19,7 @@
 #include <weft/report.h>
 #include <weft/resolver.h>
 #include <weft/stream.h>
+#include <weft/http.h>
 #include <weft/test.h>
 
 #endif

@@ -38,8 +38,7 @@ Test(http_text, the_fast_scan_of_values_finds_what_the_table_finds)
 		for (size_t at = 0; at < sizeof(text); at++) {
 			memset(text, 'a', sizeof(text));
 			text[at] = (char)i;
-			/* A neighbour that a borrow could mistake for a control
-			 * character. */
+			/* A neighbour that a borrow could take for a control. */
 			if (at + 1 < sizeof(text))
 				text[at + 1] = ' ';
 			for (size_t begin = 0; begin < 9; begin++)
