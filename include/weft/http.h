@@ -1,5 +1,5 @@
 /*
- * HTTP: a server that is a connection handler.
+ * HTTP: a server that is a connection handler, and a client.
  *
  * An application is a table of routes. It becomes a server by weft_http_serve_connection, the
  * handler for weft_listen() or weft_serve(), with the application as its argument:
@@ -346,6 +346,169 @@ WEFT_API int weft_http_reply_begin(weft_http_request *request, int status, const
  * Cancellation point: yes, above the stream's high-water mark.
  */
 WEFT_API int weft_http_reply_write(weft_http_request *request, const void *data, size_t size);
+
+/* ---- Client ---- */
+
+typedef struct weft_http_client weft_http_client;
+typedef struct weft_http_response weft_http_response;
+
+/**
+ * struct weft_http_client_options - zero stands for the default of each
+ * @max_connections: in all (100)
+ * @max_per_host:    (no limit)
+ * @max_redirects:   (10); -1 follows none, and gives out the redirecting response
+ * @keep_alive_ns:   an idle connection is closed after this (15 s)
+ * @limit_ns:        for a request up to its headers (300 s)
+ *
+ * Heads have the limits of struct weft_http_app_options.
+ */
+struct weft_http_client_options {
+	int max_connections;
+	int max_per_host;
+	int max_redirects;
+	weft_time keep_alive_ns;
+	weft_time limit_ns;
+	uintptr_t reserved[8];
+};
+
+/**
+ * weft_http_client_new() - make a client with its pool of connections
+ * @options: may be NULL
+ * @client:  receives it; free it with weft_http_client_free()
+ *
+ * Return: 0; -ENOMEM; -EINVAL for a negative limit; -EPERM without a loop.
+ *
+ * Thread: loop.
+ * Cancellation point: no.
+ */
+WEFT_API WEFT_MUST_CHECK int
+weft_http_client_new(const struct weft_http_client_options *options,
+		     weft_http_client **client);
+
+/**
+ * weft_http_client_free() - close its connections; responses must have been freed
+ * @client: may be NULL
+ *
+ * Thread: loop.
+ * Cancellation point: no.
+ */
+WEFT_API void weft_http_client_free(weft_http_client *client);
+
+/**
+ * struct weft_http_fetch_options - zero stands for the default of each
+ * @headers:   @n_headers of them; lengths and codings are not for them to say
+ * @n_headers: their number
+ * @body:      none
+ * @type:      content type of @body
+ */
+struct weft_http_fetch_options {
+	const struct weft_http_header *headers;
+	size_t n_headers;
+	struct weft_bytes body;
+	const char *type;
+	uintptr_t reserved[6];
+};
+
+/**
+ * weft_http_fetch() - send a request and wait for the head of its response
+ * @client:   the client
+ * @method:   "GET", "POST" …
+ * @url:      "http://host:port/path?query"
+ * @options:  may be NULL; borrowed until this returns
+ * @response: receives it; free it with weft_http_response_free()
+ *
+ * A status such as 404 is a response, not an error. A redirect is followed: 303 by GET, 301 and
+ * 302 by GET instead of POST, 307 and 308 by the same again; Authorization and Cookie do not go
+ * to another host. A request on a kept connection that turns out to be closed is sent once
+ * more on a new one, if nothing came back and its method may be repeated.
+ *
+ * Return: 0; -EINVAL for a bad method, URL or header; -ENOTSUP for https; -ENOENT, -ECONNREFUSED,
+ * -ETIMEDOUT … of the connection; -ENODATA if it ended before the response; -EBADMSG for a
+ * response that breaks the rules; -ELOOP for too many redirects; -ENOMEM; -ECANCELED.
+ *
+ * Thread: task, on the client's loop.
+ * Cancellation point: yes.
+ */
+WEFT_API WEFT_MUST_CHECK int
+weft_http_fetch(weft_http_client *client, const char *method, const char *url,
+		const struct weft_http_fetch_options *options,
+		weft_http_response **response);
+
+/**
+ * weft_http_response_free() - release a response; its connection is kept if it was read
+ * @response: may be NULL
+ *
+ * Thread: loop.
+ * Cancellation point: no.
+ */
+WEFT_API void weft_http_response_free(weft_http_response *response);
+
+/**
+ * weft_http_response_status() - 200, 404 …
+ * @response: the response
+ *
+ * Return: the number.
+ *
+ * Thread: loop.
+ * Cancellation point: no.
+ */
+WEFT_API int weft_http_response_status(const weft_http_response *response);
+
+/**
+ * weft_http_response_header() - a header
+ * @response: the response
+ * @name:     in any case
+ *
+ * Return: borrowed from @response, several joined by ", "; NULL if there is none, or without
+ * memory.
+ *
+ * Thread: loop.
+ * Cancellation point: no.
+ */
+WEFT_API const char *weft_http_response_header(const weft_http_response *response,
+					       const char *name);
+
+/**
+ * weft_http_response_headers() - all headers, in the order in which they came
+ * @response:  the response
+ * @n_headers: receives their number
+ *
+ * Return: an array, borrowed from @response.
+ *
+ * Thread: loop.
+ * Cancellation point: no.
+ */
+WEFT_API const struct weft_http_header *
+weft_http_response_headers(const weft_http_response *response, size_t *n_headers);
+
+/**
+ * weft_http_response_read() - the next part of the body
+ * @response: the response
+ * @buffer:   filled
+ * @size:     bytes at @buffer
+ *
+ * Return: the number of bytes, 0 at the end; -ENODATA if it was cut; -EBADMSG; -ECANCELED.
+ *
+ * Thread: task, on the client's loop.
+ * Cancellation point: yes, unless some are there.
+ */
+WEFT_API WEFT_MUST_CHECK ssize_t
+weft_http_response_read(weft_http_response *response, void *buffer, size_t size);
+
+/**
+ * weft_http_response_body() - the whole body
+ * @response:  the response
+ * @max_bytes: beyond it, -EMSGSIZE
+ * @body:      receives the bytes, borrowed from @response, a zero byte after them
+ *
+ * Return: 0; -ENOMEM; and as weft_http_response_read().
+ *
+ * Thread: task, on the client's loop.
+ * Cancellation point: yes, unless it has been read.
+ */
+WEFT_API WEFT_MUST_CHECK int
+weft_http_response_body(weft_http_response *response, size_t max_bytes,
+			struct weft_bytes *body);
 
 WEFT_END_DECLS
 
