@@ -169,9 +169,25 @@ int weft_thread_pool_new(const struct weft_thread_pool_options *options,
 
 /* ---- Which one is meant ---- */
 
+static int shared_max_threads; /* under shared_lock; 0: the default */
+
+void weft__pool_limit_shared(int max_threads)
+{
+	pthread_mutex_lock(&shared_lock);
+	shared_max_threads = max_threads;
+	pthread_mutex_unlock(&shared_lock);
+}
+
+/* With shared_lock held. */
+static int make_shared(void)
+{
+	struct weft_thread_pool_options options = { .max_threads = shared_max_threads };
+
+	return new_pool(&options, true, &shared);
+}
+
 int weft__pool_get(weft_executor *executor, bool for_loop, weft_executor **out)
 {
-	static const struct weft_thread_pool_options defaults;
 	int r = 0;
 
 	if (executor) {
@@ -181,7 +197,7 @@ int weft__pool_get(weft_executor *executor, bool for_loop, weft_executor **out)
 	}
 	pthread_mutex_lock(&shared_lock);
 	if (!shared)
-		r = new_pool(&defaults, true, &shared);
+		r = make_shared();
 	if (r == 0) {
 		shared->n_loops += for_loop;
 		weft__pool_ref(shared);

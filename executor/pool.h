@@ -111,6 +111,8 @@ struct weft_executor {
 
 void weft__pool_ref(weft_executor *pool);
 void weft__pool_unref(weft_executor *pool);
+/* Thread: any, before the shared pool is made: most threads of it. */
+void weft__pool_limit_shared(int max_threads);
 /*
  * The executor that is meant, with a reference: NULL is the shared one, which is made if there
  * is none. `for_loop`: counts a loop that uses it, until weft__pool_loop_left().

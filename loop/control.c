@@ -295,15 +295,20 @@ int weft__control_watch(int fd, void (*fn)(int fd, void *arg), void *arg)
 	return r;
 }
 
-void weft__control_unwatch(int fd)
+void weft__control_unwatch_here(int fd)
 {
-	pthread_mutex_lock(&lock);
 	for (int i = 0; i < n_watches; i++) {
 		if (watches[i].fd == fd) {
 			watches[i] = watches[--n_watches];
-			break;
+			return;
 		}
 	}
+}
+
+void weft__control_unwatch(int fd)
+{
+	pthread_mutex_lock(&lock);
+	weft__control_unwatch_here(fd);
 	pthread_mutex_unlock(&lock);
 	wake_control(); /* it must not poll a number that is in use again */
 }
@@ -350,4 +355,19 @@ int weft__control_set_signal(int signo, void (*fn)(int signo, void *arg), void *
 	}
 	pthread_mutex_unlock(&lock);
 	return r;
+}
+
+/* ---- Dumps ---- */
+
+static weft__dump_fn *dump_fn; /* set before main() */
+
+void weft__control_set_dump(weft__dump_fn *dump)
+{
+	dump_fn = dump;
+}
+
+void weft__control_dump(int fd)
+{
+	if (dump_fn)
+		dump_fn(fd);
 }

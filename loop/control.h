@@ -35,12 +35,22 @@ void weft__control_each_loop(void (*fn)(weft_loop *loop, void *arg), void *arg);
  */
 int weft__control_watch(int fd, void (*fn)(int fd, void *arg), void *arg);
 void weft__control_unwatch(int fd);
+/* The same, for a handler of the control thread's. */
+void weft__control_unwatch_here(int fd);
 
 /*
  * Thread: any. fn runs on the control thread when a signal arrives; what was set before
  * comes back with fn = NULL. Return: 0; -EBUSY if somebody else here handles it; -EINVAL.
  */
 int weft__control_set_signal(int signo, void (*fn)(int signo, void *arg), void *arg);
+
+/*
+ * Writes what all tasks of the process do, also if every loop is blocked: for the control thread's
+ * handlers. debug/ knows how, and says so before main().
+ */
+typedef void weft__dump_fn(int fd);
+void weft__control_set_dump(weft__dump_fn *dump);
+void weft__control_dump(int fd);
 
 /* A loop is awake again: the control thread may have to sample. Thread: the loop's. */
 void weft__control_notice(void);

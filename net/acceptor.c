@@ -329,6 +329,7 @@ static void stop(struct acceptor *acceptor)
 	if (acceptor->has_stopped)
 		return;
 	acceptor->has_stopped = true;
+	weft__connections_finish(acceptor);
 	close_doors(acceptor);
 	end_waiting(acceptor);
 	loop_remove_timer(&acceptor->retry);

@@ -154,10 +154,30 @@ int weft__connection_begin(struct acceptor *acceptor, int fd, const struct socka
 		return r;
 	}
 	weft__stream_set_peer(&connection->stream, peer, size);
+	connection->stream.server_is_closing = acceptor->has_stopped;
 	stream_ref(&connection->stream); /* the task's */
 	list_push_back(&acceptor->connections, &connection->link);
 	count(acceptor, 1);
 	return 0;
+}
+
+void weft__stream_finish_on_cancel(weft_stream *stream)
+{
+	stream->finishes_on_cancel = true;
+	if (stream->server_is_closing)
+		(void)weft_task_cancel(task_current(), "the server is being closed");
+}
+
+void weft__connections_finish(struct acceptor *acceptor)
+{
+	list_for_each_safe (link, &acceptor->connections) {
+		struct connection *connection = list_entry(link, struct connection, link);
+
+		connection->stream.server_is_closing = true;
+		if (connection->stream.finishes_on_cancel)
+			(void)weft_task_cancel(connection->task,
+					       "the server is being closed");
+	}
 }
 
 void weft__connections_cancel(struct acceptor *acceptor)

@@ -163,6 +163,8 @@ void weft__handover_stop(struct acceptor *from);
  */
 int weft__connection_begin(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
 			   socklen_t size);
+/* The server is being closed: those that can be asked to finish are. */
+void weft__connections_finish(struct acceptor *acceptor);
 void weft__connections_cancel(struct acceptor *acceptor);
 
 #endif

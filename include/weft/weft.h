@@ -16,6 +16,7 @@
 #include <weft/queue.h>
 #include <weft/executor.h>
 #include <weft/signal.h>
+#include <weft/serve.h>
 #include <weft/report.h>
 #include <weft/resolver.h>
 #include <weft/stream.h>

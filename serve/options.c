@@ -1,0 +1,245 @@
+/*
+ * Flags and environment of a program that serves.
+ *
+ * One table says it all: the flag, its variable, what it takes, and its line in --help. Names are
+ * those that uvicorn's and gunicorn's users know. A flag beats its variable, which beats what the
+ * program had set. Mistakes end the program with a sentence: there is no start with half of what
+ * was asked for.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/serve.h"
+
+enum flag {
+	FLAG_HOST = 1,
+	FLAG_PORT,
+	FLAG_UDS,
+	FLAG_FD,
+	FLAG_BIND,
+	FLAG_WORKERS,
+	FLAG_LOOPS,
+	FLAG_THREADS,
+	FLAG_GRACE,
+	FLAG_HELP,
+	FLAG_VERSION,
+};
+
+struct flag_line {
+	const char *name;
+	enum flag flag;
+	const char *variable;
+	const char *takes; /* NULL: nothing */
+	const char *help;
+};
+
+static const struct flag_line lines[] = {
+	{ "host", FLAG_HOST, "WEFT_HOST", "HOST", "name or address to listen on" },
+	{ "port", FLAG_PORT, "WEFT_PORT", "PORT", "port to listen on; 0 picks one" },
+	{ "uds", FLAG_UDS, "WEFT_UDS", "PATH", "listen on a Unix socket instead" },
+	{ "fd", FLAG_FD, "WEFT_FD", "N", "listen on an open descriptor instead" },
+	{ "bind", FLAG_BIND, "WEFT_BIND", "ADDRESS",
+	  "HOST:PORT, unix:PATH or fd:N; several separated by commas" },
+	{ "workers", FLAG_WORKERS, "WEB_CONCURRENCY", "N", "processes (one per CPU)" },
+	{ "processes", FLAG_WORKERS, NULL, "N", "the same" },
+	{ "loops", FLAG_LOOPS, "WEFT_LOOPS", "N", "event loops per process" },
+	{ "threads", FLAG_THREADS, "WEFT_THREADS", "N", "most pool threads per process" },
+	{ "graceful-timeout", FLAG_GRACE, "WEFT_GRACEFUL_TIMEOUT", "SECONDS",
+	  "how long connections may take to finish" },
+	{ "help", FLAG_HELP, NULL, NULL, "print this text" },
+	{ "version", FLAG_VERSION, NULL, NULL, "print the version of the library" },
+};
+
+/* What was asked for so far; put together at the end. */
+struct asked {
+	struct weft_serve_options *options;
+	const char *host;
+	const char *port;
+};
+
+static _Noreturn void refuse(const char *where, const char *value, const char *takes)
+{
+	fprintf(stderr, "%s: %s takes %s, not \"%s\"\n", program_invocation_short_name,
+		where, takes, value);
+	exit(2);
+}
+
+static long number(const char *where, const char *value, long least, long most)
+{
+	char *end, takes[64];
+	long n;
+
+	errno = 0;
+	n = strtol(value, &end, 10);
+	if (errno == 0 && end != value && *end == '\0' && n >= least && n <= most)
+		return n;
+	snprintf(takes, sizeof(takes), "a number from %ld to %ld", least, most);
+	refuse(where, value, takes);
+}
+
+static weft_time seconds(const char *where, const char *value)
+{
+	char *end;
+	double n = strtod(value, &end);
+
+	if (end == value || *end != '\0' || !(n >= 0 && n <= 1e9))
+		refuse(where, value, "seconds");
+	return n == 0 ? 1
+		      : (weft_time)(n * (double)WEFT_SEC); /* 0 would be the default */
+}
+
+/* "PREFIX:VALUE" in memory that is kept: options hold it as long as the program runs. */
+static const char *kept_address(const char *prefix, const char *value)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s", prefix, value) < 0) {
+		fprintf(stderr, "%s: no memory for an address\n",
+			program_invocation_short_name);
+		exit(EXIT_FAILURE);
+	}
+	return text;
+}
+
+static _Noreturn void print_help(void)
+{
+	printf("Usage: %s [OPTION...]\n\n", program_invocation_short_name);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		char flag[64];
+
+		snprintf(flag, sizeof(flag), "--%s%s%s", lines[i].name,
+			 lines[i].takes ? " " : "", lines[i].takes ? lines[i].takes : "");
+		printf("  %-28s %s%s%s%s\n", flag, lines[i].help,
+		       lines[i].variable ? " [" : "",
+		       lines[i].variable ? lines[i].variable : "",
+		       lines[i].variable ? "]" : "");
+	}
+	exit(EXIT_SUCCESS);
+}
+
+static void apply(struct asked *asked, enum flag flag, const char *where,
+		  const char *value)
+{
+	struct weft_serve_options *options = asked->options;
+
+	switch (flag) {
+	case FLAG_HOST:
+		asked->host = value;
+		break;
+	case FLAG_PORT:
+		(void)number(where, value, 0, 65535);
+		asked->port = value;
+		break;
+	case FLAG_UDS:
+		options->address = kept_address("unix:", value);
+		asked->host = asked->port = NULL;
+		break;
+	case FLAG_FD:
+		(void)number(where, value, 0, INT32_MAX);
+		options->address = kept_address("fd:", value);
+		asked->host = asked->port = NULL;
+		break;
+	case FLAG_BIND:
+		options->address = value;
+		asked->host = asked->port = NULL;
+		break;
+	case FLAG_WORKERS:
+		options->workers = (int)number(where, value, 1, 1024);
+		break;
+	case FLAG_LOOPS:
+		options->loops = (int)number(where, value, 1, WEFT__WORKER_LOOPS);
+		break;
+	case FLAG_THREADS:
+		options->threads = (int)number(where, value, 1, 4096);
+		break;
+	case FLAG_GRACE:
+		options->grace_ns = seconds(where, value);
+		break;
+	case FLAG_HELP:
+		print_help();
+	case FLAG_VERSION:
+		printf("weft %s\n", weft_version());
+		exit(EXIT_SUCCESS);
+	}
+}
+
+static void apply_environment(struct asked *asked)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const char *value = lines[i].variable ? getenv(lines[i].variable) : NULL;
+
+		if (value && *value)
+			apply(asked, lines[i].flag, lines[i].variable, value);
+	}
+}
+
+/* The flag that getopt stands at, by its number. */
+static const struct flag_line *line_of(int flag)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if ((int)lines[i].flag == flag)
+			return &lines[i];
+	return NULL;
+}
+
+/* A host without a port, or a port without a host, leaves the other half as it was. */
+static void join_host_and_port(struct asked *asked)
+{
+	const char *before = asked->options->address, *colon;
+	const char *host = asked->host, *port = asked->port;
+	bool is_v6 = host && strchr(host, ':') && host[0] != '[';
+	char *text;
+	int n;
+
+	if (!host && !port)
+		return;
+	colon = before && strncmp(before, "unix:", 5) != 0 &&
+				strncmp(before, "fd:", 3) != 0 && !strchr(before, ',')
+			? strrchr(before, ':')
+			: NULL;
+	if (host)
+		n = asprintf(&text, "%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+			     port    ? port
+			     : colon ? colon + 1
+				     : "8000");
+	else
+		n = asprintf(&text, "%.*s:%s", colon ? (int)(colon - before) : 9,
+			     colon ? before : "127.0.0.1", port);
+	if (n < 0) {
+		fprintf(stderr, "%s: no memory for an address\n",
+			program_invocation_short_name);
+		exit(EXIT_FAILURE);
+	}
+	asked->options->address = text;
+}
+
+int weft_serve_parse(struct weft_serve_options *options, int argc, char **argv)
+{
+	struct option flags[ARRAY_SIZE(lines) + 1] = { 0 };
+	struct asked asked = { .options = options };
+	char where[64];
+	int flag;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		flags[i] = (struct option){
+			.name = lines[i].name,
+			.has_arg = lines[i].takes ? required_argument : no_argument,
+			.val = (int)lines[i].flag,
+		};
+	apply_environment(&asked);
+	optind = 0; /* from the start, whoever called getopt() before */
+	while ((flag = getopt_long(argc, argv, "+", flags, NULL)) != -1) {
+		const struct flag_line *line = line_of(flag);
+
+		if (!line) { /* getopt has said what is wrong */
+			fprintf(stderr, "Try \"%s --help\"\n",
+				program_invocation_short_name);
+			exit(2);
+		}
+		snprintf(where, sizeof(where), "--%s", line->name);
+		apply(&asked, line->flag, where, optarg);
+	}
+	join_host_and_port(&asked);
+	return optind;
+}

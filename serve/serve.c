@@ -1,0 +1,137 @@
+/*
+ * Serving: what this process is. <weft/serve.h> has the model.
+ *
+ * weft_init() finds the worker's mark and keeps what it says; weft_serve() goes by that. On the
+ * thread of main().
+ */
+#include "serve/serve.h"
+
+#include "executor/init.h"
+#include "loop/thread.h"
+
+enum { DEFAULT_LOOPS = 1, DEFAULT_RESTARTS = 5 };
+
+#define DEFAULT_ADDRESS "127.0.0.1:8000"
+#define DEFAULT_GRACE	(30 * WEFT_SEC)
+
+/* What weft_init() found: set once, before there is a second thread. */
+static int worker_mark; /* 1: this is a worker; 0: it is not; or why it cannot be one */
+static struct weft__worker worker = { .index = -1 };
+static char *const *own_argv;
+
+static void look_for_mark(int *argc, char ***argv)
+{
+	(void)argc;
+	own_argv = *argv;
+	worker_mark = weft__worker_begin(&worker);
+}
+
+__attribute__((constructor)) static void take_part_in_init(void)
+{
+	weft__init_add(look_for_mark);
+}
+
+int weft_worker_index(void)
+{
+	return worker_mark == 1 ? worker.index : -1;
+}
+
+/* Return: 0, or -EINVAL with the field that is wrong. */
+static int check(const struct weft_serve_options *options)
+{
+	static const char *const why = "weft_serve(): ";
+
+	if (weft__has_reserved(options->reserved, ARRAY_SIZE(options->reserved)))
+		return weft_error_set(-EINVAL, "%sset the reserved options to zero", why);
+	if (options->workers < -1 || options->workers > 1024)
+		return weft_error_set(
+			-EINVAL,
+			"%s.workers is %d: it takes 1 to 1024, 0 for one per "
+			"CPU, or -1 for none",
+			why, options->workers);
+	if (options->loops < 0 || options->loops > WEFT__WORKER_LOOPS)
+		return weft_error_set(-EINVAL, "%s.loops is %d: it takes 1 to %d", why,
+				      options->loops, WEFT__WORKER_LOOPS);
+	if (options->threads < 0 || options->grace_ns < 0 ||
+	    options->restarts_per_10s < 0)
+		return weft_error_set(
+			-EINVAL,
+			"%s.threads, .grace_ns and .restarts_per_10s take no negative "
+			"numbers",
+			why);
+	return 0;
+}
+
+static void fill_defaults(struct weft_serve_options *options)
+{
+	if (!options->address)
+		options->address = DEFAULT_ADDRESS;
+	if (!options->workers)
+		options->workers = weft_cpus();
+	if (!options->loops)
+		options->loops = DEFAULT_LOOPS;
+	if (!options->grace_ns)
+		options->grace_ns = DEFAULT_GRACE;
+	if (!options->restarts_per_10s)
+		options->restarts_per_10s = DEFAULT_RESTARTS;
+}
+
+static int serve_alone(const struct service *service)
+{
+	struct sockets sockets;
+	int r = weft__sockets_open(&sockets, service);
+
+	if (r < 0)
+		return r;
+	r = weft__serve_here(service, sockets.fds, sockets.n_fds, NULL);
+	weft__sockets_close(&sockets);
+	return r;
+}
+
+static int serve_as_worker(const struct service *service)
+{
+	int fds[WEFT__SERVE_FDS_MAX];
+	int r;
+
+	for (int i = 0; i < worker.n_fds; i++)
+		fds[i] = worker.first_fd + i;
+	r = weft__serve_here(service, fds, (size_t)worker.n_fds, &worker);
+	weft__worker_end(&worker);
+	return r;
+}
+
+__attribute__((noinline)) int weft_serve(const struct weft_serve_options *options,
+					 weft_connection_fn *handler, void *arg)
+{
+	struct service service = {
+		.handler = handler,
+		.arg = arg,
+		.place = __builtin_return_address(0),
+	};
+	int r;
+
+	if (weft__thread.loop)
+		return weft_error_set(
+			-EBUSY, "weft_serve() was called where a loop runs: call it in "
+				"main(), instead of weft_run()");
+	if (options) {
+		r = check(options);
+		if (r < 0)
+			return r;
+		service.options = *options;
+	}
+	fill_defaults(&service.options);
+	if (worker_mark < 0)
+		return weft_error_wrap(worker_mark, "this worker process cannot serve");
+	if (worker_mark == 1)
+		return serve_as_worker(&service);
+	if (service.options.workers == -1)
+		return serve_alone(&service);
+	if (!weft__init_was_called())
+		return weft_error_set(
+			-EINVAL,
+			"weft_serve() starts worker processes, which needs "
+			"weft_init(&argc, &argv) as the first statement of main(); or "
+			"set .workers to -1 to serve in this process");
+	return weft__supervise(&service, own_argv);
+}

@@ -1,0 +1,54 @@
+/*
+ * Serving, inside the library; <weft/serve.h> has the model for callers.
+ *
+ *   serve.c    which of the three this process is: supervisor, worker, or both in one
+ *   supervise.c the supervisor: opens the sockets, tells what happens
+ *   sockets.c  the listening sockets of all addresses
+ *   worker.c   the worker: loops, server, heartbeats, the way out
+ *   options.c  flags and environment
+ */
+#ifndef WEFT_SERVE_SERVE_H
+#define WEFT_SERVE_SERVE_H
+
+#include <weft/serve.h>
+
+#include "base/base.h"
+#include "ipc/worker.h"
+
+/* So many sockets are handed down to a worker. */
+enum { WEFT__SERVE_FDS_MAX = 64 };
+
+/* What a process serves, with the defaults filled in. */
+struct service {
+	struct weft_serve_options options;
+	weft_connection_fn *handler;
+	void *arg;
+	const void *place; /* who called weft_serve() */
+};
+
+/* The listening sockets of all addresses; owned. */
+struct sockets {
+	int *fds;
+	size_t n_fds;
+	struct listener *listeners;
+	size_t n_listeners;
+};
+
+/*
+ * Opens all addresses, or none, and tells service->options.on_listening of each. On a plain
+ * thread; names are looked up, so this may take a moment. Return: 0 or a negative errno.
+ */
+int weft__sockets_open(struct sockets *sockets, const struct service *service);
+void weft__sockets_close(struct sockets *sockets);
+
+/* On a plain thread, until told to stop. `argv`: the program's own arguments. */
+int weft__supervise(const struct service *service, char *const *argv);
+
+/*
+ * Serves on these sockets in this process, on a plain thread. `worker`: NULL without a
+ * supervisor; then SIGINT and SIGTERM are what ends it.
+ */
+int weft__serve_here(const struct service *service, const int *fds, size_t n_fds,
+		     struct weft__worker *worker);
+
+#endif
