@@ -346,6 +346,7 @@ int weft_http_serve_connection(weft_stream *stream, void *arg)
 	c.request.stream = stream;
 	c.request.extra = &c.extra;
 	weft__stream_set_write_stall(stream, app->options.write_stall_ns);
+	weft__stream_finish_on_cancel(stream);
 	weft__http_request_end(&c.request);
 	do
 		next = serve_request(&c);
