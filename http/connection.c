@@ -42,7 +42,7 @@ enum next {
 struct connection {
 	struct weft_http_request request;
 	struct http_request_extra extra;
-	bool is_draining; /* our task was cancelled: answer what is there, then end */
+	bool was_cancelled; /* our task: once is a request to drain, twice to end */
 };
 
 /* ---- Reading a head ---- */
@@ -61,16 +61,16 @@ static ssize_t wait_for_request(struct connection *c, const char **data)
 	int r;
 
 	for (;;) {
-		if (c->is_draining)
+		if (c->was_cancelled)
 			limit_ns = MIN(limit_ns, DRAIN_IDLE_NS);
 		weft_timeout_begin_at(&timeout, weft__time_add(idle_since, limit_ns));
 		n = weft__stream_peek(c->request.stream, data, 0);
 		r = weft_timeout_end(&timeout, n < 0 ? (int)n : 0);
 		if (r == -ETIMEDOUT)
 			return 0;
-		if (r != -ECANCELED || c->is_draining)
+		if (r != -ECANCELED || c->was_cancelled)
 			return r < 0 ? r : n;
-		c->is_draining = true;
+		c->was_cancelled = true;
 	}
 }
 
@@ -85,9 +85,10 @@ static int read_rest_of_head(struct connection *c, const char **data, size_t siz
 	weft_timeout_begin(&timeout, c->request.app->options.header_ns);
 	do {
 		n = weft__stream_peek(c->request.stream, data, size);
-		if (n == -ECANCELED && !weft_timeout_expired(&timeout) &&
-		    !c->is_draining) {
-			c->is_draining = true; /* but this one is still answered */
+		if (n == -ECANCELED && weft_timeout_expired(&timeout)) {
+			r = -ETIMEDOUT;
+		} else if (n == -ECANCELED && !c->was_cancelled) {
+			c->was_cancelled = true; /* but this one is still answered */
 			r = HTTP_MORE;
 		} else if (n < 0) {
 			r = (int)n;
@@ -282,7 +283,7 @@ static enum next answer(struct connection *c, const char *data)
 	r = weft__http_request_begin(request, data);
 	if (r < 0)
 		return refuse_head(c, r);
-	request->must_close |= c->is_draining;
+	request->must_close |= c->was_cancelled;
 	if (weft__http_request_route(request)) {
 		r = run_handler(request);
 		if (r < 0)
@@ -334,7 +335,7 @@ static bool end_connection(struct connection *c, enum next next)
 int weft_http_serve_connection(weft_stream *stream, void *arg)
 {
 	const struct weft_http_app *app = arg;
-	struct connection c = { .is_draining = false };
+	struct connection c = { .was_cancelled = false };
 	enum next next;
 	bool is_complete;
 

@@ -71,6 +71,8 @@ static ssize_t read_in_time(struct weft_http_request *request, void *buffer, siz
 
 	weft_timeout_begin_at(&timeout, weft__time_add(begun, request->patience_ns));
 	n = weft__http_body_read(&request->body, buffer, size);
+	if (n == -ECANCELED && weft_timeout_expired(&timeout))
+		n = -ETIMEDOUT; /* whoever else wants us to end, too */
 	r = weft_timeout_end(&timeout, n < 0 ? (int)n : 0);
 	if (r == -ETIMEDOUT)
 		return note_failure(request,
