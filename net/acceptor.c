@@ -301,6 +301,18 @@ static void on_ready(struct watch *watch, short events)
 		ask_for_help(door->acceptor);
 }
 
+/* A socket of somebody who is not there, or is busy: what waits there is taken in here. */
+static void look_at_foreign(struct acceptor *acceptor)
+{
+	struct door door = { .acceptor = acceptor };
+
+	/* Relaxed: K1 and K2 order it. */
+	door.fd =
+		atomic_exchange_explicit(&acceptor->foreign_fd, -1, memory_order_relaxed);
+	if (door.fd >= 0)
+		(void)accept_some(&door); /* if there are more, somebody looks again */
+}
+
 static void look_again(struct acceptor *acceptor)
 {
 	int r;
@@ -317,6 +329,7 @@ static void look_again(struct acceptor *acceptor)
 	for (size_t i = 0; i < acceptor->n_doors && acceptor->doors[i].is_open; i++)
 		if (accept_some(&acceptor->doors[i]))
 			ask_for_help(acceptor);
+	look_at_foreign(acceptor);
 }
 
 /* ---- Beginning and end ---- */
@@ -423,6 +436,7 @@ void weft__acceptor_init(struct acceptor *acceptor, weft_server *server, weft_lo
 	acceptor->doors = doors;
 	for (size_t i = 0; i < acceptor->n_doors; i++)
 		doors[i] = (struct door){ .acceptor = acceptor, .fd = fds[i] };
+	atomic_init(&acceptor->foreign_fd, -1);
 	list_init(&acceptor->connections);
 	weft__handover_init(acceptor);
 	handle_init(&acceptor->retry, HANDLE_DIRECT, on_retry_time, acceptor);
@@ -473,4 +487,11 @@ void weft__server_connection_ended(weft_server *server)
 {
 	give_place(server);
 	wake_waiting(server, RESOURCES_SCARCE);
+}
+
+void weft__acceptor_look_at(struct acceptor *acceptor, int fd)
+{
+	/* Relaxed: K1 and K2 order it. */
+	atomic_store_explicit(&acceptor->foreign_fd, fd, memory_order_relaxed);
+	send_look(acceptor);
 }

@@ -314,6 +314,18 @@ static int wait_with_grace(weft_server *server, weft_time grace_ns)
 	return weft_timeout_end(&timeout, wait_until_idle(server, true));
 }
 
+void weft__server_accept_from(weft_server *server, int fd)
+{
+	struct acceptor *best = &server->acceptors[0];
+
+	/* Relaxed: hints. */
+	for (size_t i = 1; i < server->n_acceptors; i++)
+		if (weft__loop_load(server->acceptors[i].loop) <
+		    weft__loop_load(best->loop))
+			best = &server->acceptors[i];
+	weft__acceptor_look_at(best, fd);
+}
+
 int weft_server_close(weft_server *server, weft_time grace_ns)
 {
 	int r;

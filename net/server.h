@@ -54,6 +54,7 @@ struct acceptor {
 	struct handle start_message, stop_message, cancel_message, look_message;
 	/* ---- Any thread. ---- */
 	alignas(CACHE_LINE) atomic_bool look_sent; /* K1 and K2 of acceptor.c */
+	atomic_int foreign_fd; /* to look at as well; -1: none. Ordered by look_sent */
 	atomic_int waits_for; /* enum scarcity; R1 to R4 of acceptor.c */
 	atomic_bool is_gone; /* relaxed, a hint: its loop takes nothing any more */
 	_Atomic uint32_t n_connections; /* relaxed: figures */
@@ -105,6 +106,11 @@ int weft__listen_on(const int *fds, size_t n_fds, size_t n_copies,
 		    weft_server **server);
 /* Accepts nothing more; connections go on. Thread: the owner's loop. */
 void weft__server_stop_accepting(weft_server *server);
+/*
+ * Accepts what waits at another listening socket, once. Thread: any, while the owner keeps the
+ * server and the socket.
+ */
+void weft__server_accept_from(weft_server *server, int fd);
 /* How many connections there are on the loop of that index, and have been. Thread: any. */
 uint32_t weft__server_connections(const weft_server *server, size_t index);
 uint64_t weft__server_accepted(const weft_server *server, size_t index);
@@ -143,6 +149,8 @@ int weft__acceptor_start(struct acceptor *acceptor);
 /* Any thread: stop, once; cancel its connections, once. */
 void weft__acceptor_stop(struct acceptor *acceptor);
 void weft__acceptor_cancel(struct acceptor *acceptor);
+/* Any thread: look at this socket, too, once. */
+void weft__acceptor_look_at(struct acceptor *acceptor, int fd);
 
 /* Any thread. A connection has ended: there is room for one of those who wait. */
 void weft__server_connection_ended(weft_server *server);

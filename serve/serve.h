@@ -4,6 +4,7 @@
  *   serve.c    which of the three this process is: supervisor, worker, or both in one
  *   supervise.c the supervisor: opens the sockets, tells what happens
  *   sockets.c  the listening sockets of all addresses
+ *   share.c    which of them are a worker's own
  *   worker.c   the worker: loops, server, heartbeats, the way out
  *   options.c  flags and environment
  */
@@ -16,7 +17,7 @@
 #include "ipc/worker.h"
 
 /* So many sockets are handed down to a worker. */
-enum { WEFT__SERVE_FDS_MAX = 64 };
+enum { WEFT__SERVE_FDS_MAX = 256 };
 
 /* What a process serves, with the defaults filled in. */
 struct service {
@@ -40,6 +41,19 @@ struct sockets {
  */
 int weft__sockets_open(struct sockets *sockets, const struct service *service);
 void weft__sockets_close(struct sockets *sockets);
+
+/* A worker's share of the sockets that all workers were handed down; owned. */
+struct share {
+	int *own;
+	size_t n_own;
+	int *foreign; /* of other workers, which may be gone or busy */
+	size_t n_foreign;
+};
+
+int weft__share_init(struct share *share, const int *fds, size_t n_fds, int worker_index);
+void weft__share_fini(struct share *share);
+/* Which of the others' sockets has somebody waiting; -1: none. */
+int weft__share_find_waiting(const struct share *share);
 
 /* On a plain thread, until told to stop. `argv`: the program's own arguments. */
 int weft__supervise(const struct service *service, char *const *argv);

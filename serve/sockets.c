@@ -1,6 +1,10 @@
 /*
  * The listening sockets of a service: all of its addresses.
  *
+ * With workers a TCP address has a socket for each of them, bound with SO_REUSEPORT, so that the
+ * kernel spreads connections evenly; of processes that watch one socket it wakes the same one
+ * again and again. They stay the supervisor's, so that none is lost with a worker: serve/share.c.
+ *
  * Looking a name up is for a task, so they are opened by a loop that lives just as long. After
  * that nothing of it is left in the process. On a plain thread.
  */
@@ -34,20 +38,33 @@ static int add_fds(struct sockets *sockets, const struct listener *listener)
 	return 0;
 }
 
+/* A socket for each worker; those that have a path or are open already are shared. */
+static size_t n_copies(const struct service *service, const char *address)
+{
+	bool is_shared =
+		strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0;
+
+	return is_shared || service->options.workers < 1
+		       ? 1
+		       : (size_t)service->options.workers;
+}
+
 static int open_one(struct sockets *sockets, const struct service *service,
 		    const char *address)
 {
 	struct listener *listeners = weft__realloc_array(
 		sockets->listeners, sockets->n_listeners + 1, sizeof(*listeners));
 	struct listener *listener;
+	size_t n;
 	int r;
 
 	if (!listeners)
 		return -ENOMEM;
 	sockets->listeners = listeners;
 	listener = &listeners[sockets->n_listeners];
-	r = weft__listener_open(listener, address, service->options.listen.backlog, 1,
-				false);
+	n = n_copies(service, address);
+	r = weft__listener_open(listener, address, service->options.listen.backlog, n,
+				n > 1);
 	if (r < 0)
 		return r;
 	sockets->n_listeners++;

@@ -26,6 +26,8 @@
 #include "serve/serve.h"
 #include "task/task.h"
 
+/* A connection that another worker has not accepted for so long, on average half of it, is ours. */
+#define LOOK_AROUND_NS (200 * WEFT_MSEC)
 /* Without a supervisor a process finishes in this time. */
 #define ORPHAN_GRACE (5 * WEFT_SEC)
 
@@ -37,8 +39,7 @@ struct beat {
 /* One service in one process. */
 struct body {
 	const struct service *service;
-	const int *fds;
-	size_t n_fds;
+	struct share share;
 	struct weft__worker *worker; /* NULL: without a supervisor */
 	weft_loop *home;
 	weft_loops *loops;
@@ -174,13 +175,19 @@ static int run_on_each(struct body *body, weft_fn *fn)
 
 /* ---- Serving ---- */
 
-static int wait_to_be_told(void)
+/* Until this task is cancelled. Now and then, looks after the sockets of the others. */
+static int wait_to_be_told(struct body *body)
 {
-	int r;
+	int fd, r;
 
-	do
-		r = weft_sleep_until(WEFT_FOREVER);
-	while (r == 0);
+	do {
+		r = weft_sleep(body->share.n_foreign ? LOOK_AROUND_NS : WEFT_FOREVER);
+		fd = r == 0 && body->share.n_foreign
+			     ? weft__share_find_waiting(&body->share)
+			     : -1;
+		if (fd >= 0)
+			weft__server_accept_from(body->server, fd);
+	} while (r == 0);
 	return r == -ECANCELED ? 0 : r;
 }
 
@@ -206,8 +213,9 @@ static int serve(struct body *body)
 		return weft_error_wrap(r, "on_start failed");
 	options.loops = body->loops;
 	options.reuse_port = false;
-	r = weft__listen_on(body->fds, body->n_fds, 1, &options, body->service->handler,
-			    body->service->arg, body->service->place, &body->server);
+	r = weft__listen_on(body->share.own, body->share.n_own, 1, &options,
+			    body->service->handler, body->service->arg,
+			    body->service->place, &body->server);
 	if (r < 0)
 		return r;
 	r = start_beats(body);
@@ -215,7 +223,7 @@ static int serve(struct body *body)
 		r = weft__worker_ready(body->worker,
 				       (unsigned)weft_loops_count(body->loops));
 	if (r == 0)
-		r = wait_to_be_told();
+		r = wait_to_be_told(body);
 	if (r < 0) {
 		weft_server_abort(body->server);
 		return r;
@@ -267,16 +275,20 @@ int weft__serve_here(const struct service *service, const int *fds, size_t n_fds
 	};
 	struct body body = {
 		.service = service,
-		.fds = fds,
-		.n_fds = n_fds,
 		.worker = worker,
 		.grace_ns = service->options.grace_ns,
 	};
+	int r = weft__share_init(&body.share, fds, n_fds, worker ? worker->index : 0);
+
+	if (r < 0)
+		return r;
 
 	handle_init(&body.drain_message, HANDLE_DIRECT, drain, &body);
 	if (service->options.threads)
 		weft__pool_limit_shared(service->options.threads);
 	if (worker)
 		(void)signal(SIGINT, SIG_IGN);
-	return weft_run_with(serve_in_task, &body, &options);
+	r = weft_run_with(serve_in_task, &body, &options);
+	weft__share_fini(&body.share);
+	return r;
 }
