@@ -569,8 +569,8 @@ int weft_stream_writev(weft_stream *stream, const struct iovec *parts, size_t n)
 	return write_all(stream, &source, __func__);
 }
 
-static int write_formatted(weft_stream *stream, const char *format, va_list args,
-			   size_t size)
+static int WEFT_PRINTF(2, 0) write_formatted(weft_stream *stream, const char *format,
+					     va_list args, size_t size)
 {
 	char *text = weft__alloc(size + 1);
 	int r;
