@@ -62,8 +62,7 @@ struct demo_setup {
 	weft_time fsync_ns;
 };
 
-/* What a phase found out. `timelines` has one for each loop of each process, in their
- * order. */
+/* What a phase found out. `timelines` has one for each loop, process by process. */
 struct demo_result {
 	long requests; /* all that were sent */
 	long failed; /* of these, not answered by 200 */

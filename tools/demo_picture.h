@@ -12,8 +12,7 @@
 /* The figures, with a mark at each that was expected to get better. */
 void demo_write_table(const struct demo_run *run, const struct terminal *terminal);
 
-/* When was each loop free and when was it held: a row for each loop, as wide as the
- * terminal. */
+/* When each loop was free and when held: a row for each, as wide as the terminal. */
 void demo_write_rows(const struct demo_run *run, const struct terminal *terminal);
 
 /* One JSON object a line for each phase. */

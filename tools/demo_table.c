@@ -121,8 +121,13 @@ static void put_notes(const struct demo_run *run, const struct terminal *termina
 	fputc('\n', terminal->out);
 	for (int work = 0; work < DEMO_N_WORKS; work++) {
 		demo_describe_work(run, (enum demo_work)work, text, sizeof(text));
-		terminal_print(terminal, TERMINAL_DIM, " %-5s  %s\n",
+		terminal_print(terminal, TERMINAL_DIM, " %-5s  %s",
 			       demo_work_name((enum demo_work)work), text);
+		if (work == DEMO_FSYNC)
+			terminal_print(terminal, TERMINAL_DIM, " (%s each, in %s)",
+				       number_span(run->setup.fsync_ns).text,
+				       run->setup.directory);
+		fputc('\n', terminal->out);
 	}
 
 	terminal_print(terminal, TERMINAL_DIM,

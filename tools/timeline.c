@@ -80,8 +80,7 @@ bool timeline_next_hold(const struct timeline *timeline, size_t *cell,
 	       timeline->held[last + 1] > 0)
 		last++;
 
-	/* A hold fills its first cell from the right, its last from the left, all
-	 * between. */
+	/* A hold fills its first cell from the right, its last from the left. */
 	hold->from = (double)(first + 1) - (double)timeline->held[first];
 	hold->to = (double)last + (double)timeline->held[last];
 	if (first == last) {

@@ -42,8 +42,7 @@ void timeline_beat(struct timeline *timeline, weft_time due, weft_time came);
 /* The share of time in which the loop was held, between two places from 0 to 1. */
 double timeline_held(const struct timeline *timeline, double from, double to);
 
-/* A hold as it is drawn: two places from 0 to 1, and whether it ended there or just goes
- * on. */
+/* A hold as it is drawn: two places from 0 to 1, and whether it ended there. */
 struct timeline_hold {
 	double from;
 	double to;

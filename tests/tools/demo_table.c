@@ -42,7 +42,7 @@ Test(demo_table, lists_the_figures_and_marks_the_gains, .init = setup, .fini = t
 		"\n"
 		" sleep  20 ms\n"
 		" hash   crypt, SHA-512, 50,000 rounds\n"
-		" fsync  4 KiB and fsync, 87 times\n"
+		" fsync  4 KiB and fsync, 87 times (0.12 ms each, in /var/tmp)\n"
 		" gain   times better than the blocking call; + expected, and came\n"
 		" lag    how long a loop kept everybody waiting\n";
 

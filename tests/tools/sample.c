@@ -58,7 +58,7 @@ void sample_run(struct demo_run *run, int processes, int loops)
 		.phase_ns = 2 * WEFT_SEC,
 		.directory = "/var/tmp",
 		.fsyncs = 87,
-		.fsync_ns = 115 * WEFT_USEC,
+		.fsync_ns = 116 * WEFT_USEC,
 	};
 
 	if (demo_run_init(run, &setup) < 0)
