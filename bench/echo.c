@@ -7,6 +7,7 @@
  * per second: with these servers the load generator is as busy as they are.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 #include "bench/process.h"
 
 #include <string.h>
@@ -41,10 +42,15 @@ static int load_floor(const struct bench_case *c, double *values)
 	return load_own(c, "echo-floor", values);
 }
 
+static int load_ours(const struct bench_case *c, double *values)
+{
+	return load_own(c, "echo", values);
+}
+
 #define ECHO(case_name, bytes, connections, reference_cpu, ratio, figure)      \
 	{                                                                      \
 		.name = case_name, .n = bytes, .m = connections, .repeats = 3, \
-		.floor = load_floor, .figures = {                              \
+		.floor = load_floor, .weft = load_ours, .figures = {           \
 			{ .unit = "CPU us",                                    \
 			  .reference = reference_cpu,                          \
 			  .target_ratio = ratio,                               \

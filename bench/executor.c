@@ -6,6 +6,7 @@
  * job until everybody sleeps.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 
 #define JOBS(reference_m, ratio, figure)                                             \
 	{                                                                            \
@@ -22,12 +23,14 @@ static const struct bench_case cases[] = {
 		.name = "1000 in flight, 1 worker",
 		.n = 1,
 		.floor = floor_executor_spinning_jobs,
+		.weft = ours_executor_jobs,
 		.figures = { JOBS(26, 0.4, 10), CPU },
 	},
 	{
 		.name = "1000 in flight, 2 workers",
 		.n = 2,
 		.floor = floor_executor_sleeping_jobs,
+		.weft = ours_executor_jobs_anywhere,
 		.figures = { JOBS(37, 0.4, 10), CPU },
 	},
 	{
@@ -35,6 +38,7 @@ static const struct bench_case cases[] = {
 		.n = 2,
 		.m = BENCH_ONE_CPU,
 		.floor = floor_executor_sleeping_jobs,
+		.weft = ours_executor_jobs_anywhere,
 		.figures = { JOBS(51, 0.4, 10), CPU },
 	},
 	{
@@ -42,12 +46,14 @@ static const struct bench_case cases[] = {
 		.name = "1000 in flight, the usual pool",
 		.n = 1,
 		.floor = floor_executor_usual_pool,
+		.weft = ours_executor_jobs,
 		.figures = { JOBS(0.9, 8, 0) },
 	},
 	{
 		.name = "1 in flight, asleep",
 		.n = 1,
 		.floor = floor_executor_asleep,
+		.weft = ours_executor_asleep,
 		.figures = { { .unit = "us", .reference = 66, .target_ratio = 1.3 } },
 	},
 	{
@@ -55,12 +61,14 @@ static const struct bench_case cases[] = {
 		.n = 1,
 		.m = BENCH_ONE_CPU,
 		.floor = floor_executor_asleep,
+		.weft = ours_executor_asleep,
 		.figures = { { .unit = "us", .reference = 3.14, .target_ratio = 1.3 } },
 	},
 	{
 		.name = "1 in flight, spinning",
 		.n = 1,
 		.floor = floor_executor_spinning,
+		.weft = ours_executor_spinning,
 		.figures = { { .unit = "us",
 			       .reference = 0.53,
 			       .target_ratio = 1.3,
@@ -70,6 +78,7 @@ static const struct bench_case cases[] = {
 		.name = "64 sleeps of 10 ms",
 		.n = 64,
 		.floor = floor_executor_sleeps,
+		.weft = ours_executor_sleeps,
 		.figures = { { .unit = "ms", .reference = 11.6, .target_ratio = 1.03 } },
 	},
 	{
@@ -80,6 +89,7 @@ static const struct bench_case cases[] = {
 		.repeats = 3,
 		.is_slow = true,
 		.floor = floor_executor_mixed,
+		.weft = ours_executor_mixed,
 		.figures = { { .unit = "ms", .target_figure = 5 } },
 	},
 };

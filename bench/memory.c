@@ -5,6 +5,7 @@
  * is a mapping of its own, and there cannot be so many.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 
 static const struct bench_case cases[] = {
 	{
@@ -13,6 +14,7 @@ static const struct bench_case cases[] = {
 		.repeats = 1,
 		.is_slow = true,
 		.floor = floor_memory_sleeping,
+		.weft = ours_memory_sleeping,
 		.figures = { { .unit = "B/task",
 			       .reference = 4224,
 			       .target_ratio = 1.05,

@@ -5,6 +5,7 @@
  * share both. "one CPU" confines all of them to one.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 
 #define RATE(reference_m, ratio, figure)                                        \
 	{                                                                       \
@@ -21,18 +22,21 @@ static const struct bench_case cases[] = {
 		.name = "1 producer",
 		.n = 1,
 		.floor = floor_post_embedded,
+		.weft = ours_post_embedded,
 		.figures = { RATE(58, 0.5, 25), CPU(40) },
 	},
 	{
 		.name = "1 producer, recycled",
 		.n = 1,
 		.floor = floor_post_recycled,
+		.weft = ours_post_recycled,
 		.figures = { RATE(17, 0.5, 15), CPU(0) },
 	},
 	{
 		.name = "2 producers",
 		.n = 2,
 		.floor = floor_post_embedded,
+		.weft = ours_post_embedded,
 		.figures = { RATE(44, 0.5, 25), CPU(0) },
 	},
 	{
@@ -40,6 +44,7 @@ static const struct bench_case cases[] = {
 		.n = 1,
 		.m = BENCH_ONE_CPU,
 		.floor = floor_post_embedded,
+		.weft = ours_post_embedded,
 		.figures = { RATE(0, 0.5, 25), CPU(40) },
 	},
 	{
@@ -47,11 +52,13 @@ static const struct bench_case cases[] = {
 		.n = 2,
 		.m = BENCH_ONE_CPU,
 		.floor = floor_post_embedded,
+		.weft = ours_post_embedded,
 		.figures = { RATE(0, 0.5, 25), CPU(0) },
 	},
 	{
 		.name = "ping-pong, asleep",
 		.floor = floor_post_asleep,
+		.weft = ours_post_asleep,
 		.figures = { { .unit = "us one way",
 			       .reference = 33.5,
 			       .target_ratio = 1.2 } },
@@ -60,6 +67,7 @@ static const struct bench_case cases[] = {
 		.name = "ping-pong, asleep, one CPU",
 		.m = BENCH_ONE_CPU,
 		.floor = floor_post_asleep,
+		.weft = ours_post_asleep,
 		.figures = { { .unit = "us one way",
 			       .reference = 1.07,
 			       .target_ratio = 1.2 } },
@@ -67,6 +75,7 @@ static const struct bench_case cases[] = {
 	{
 		.name = "ping-pong, spinning",
 		.floor = floor_post_spinning,
+		.weft = ours_post_spinning,
 		.figures = { { .unit = "us one way",
 			       .reference = 0.12,
 			       .target_ratio = 1.3,

@@ -4,7 +4,8 @@
  * The sides take turns (A B, B A, A B …), so that what the machine does meanwhile hits
  * all of them. A sample is disturbed when processes other than its own used more than a
  * quarter of a CPU while it ran; it is taken again, up to as many times as a case has
- * repeats.
+ * repeats. With patience, each sample first waits for a quiet moment, and is taken again
+ * for as long as the patience lasts.
  */
 #include "bench/run.h"
 
@@ -12,6 +13,7 @@
 #include "bench/process.h"
 
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +40,21 @@ static double machine_busy_s(void)
 		return 0;
 	return (double)(user + nice + system + irq + softirq + steal) /
 	       (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Waits for a moment without others, but no longer than there is patience left. */
+static void wait_for_quiet(weft_time *patience_ns)
+{
+	enum { LOOK_MS = 60 };
+
+	while (*patience_ns > 0) {
+		double busy = machine_busy_s();
+
+		(void)poll(NULL, 0, LOOK_MS); /* a pause */
+		if (machine_busy_s() - busy < 0.015) /* one tick */
+			return;
+		*patience_ns -= LOOK_MS * WEFT_MSEC;
+	}
 }
 
 static double seconds_of(const struct timeval *time)
@@ -152,8 +169,8 @@ struct side_samples {
 
 /* Takes the samples of one side until it has one more good one. */
 static void add_sample(const struct bench *bench, const struct bench_case *c, int side,
-		       const struct bench_plan *plan, struct side_samples *s,
-		       int *retries_left, struct bench_outcome *outcome)
+		       struct bench_plan *plan, struct side_samples *s, int *retries_left,
+		       struct bench_outcome *outcome)
 {
 	const char *argv[MAX_ARGS];
 	struct sample sample;
@@ -164,8 +181,12 @@ static void add_sample(const struct bench *bench, const struct bench_case *c, in
 		return;
 	}
 	do {
+		wait_for_quiet(&plan->patience_ns);
 		r = take_sample(c, argv, &sample);
-	} while (r == 0 && sample.is_disturbed && (*retries_left)-- > 0);
+		if (r == 0 && sample.is_disturbed)
+			plan->patience_ns -= plan->budget_ns;
+	} while (r == 0 && sample.is_disturbed &&
+		 (plan->patience_ns > 0 || (*retries_left)-- > 0));
 	if (r < 0) {
 		s->is_absent = true;
 		if (r == -ENOTSUP)
@@ -193,7 +214,7 @@ static double median_of_figure(const struct side_samples *s, size_t figure)
 }
 
 void bench_run_case(const struct bench *bench, const struct bench_case *c,
-		    const struct bench_plan *plan, struct bench_outcome *outcome)
+		    struct bench_plan *plan, struct bench_outcome *outcome)
 {
 	struct side_samples sides[BENCH_MAX_SIDES];
 	int repeats = MIN(plan->repeats, MAX_REPEATS), retries,

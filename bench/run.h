@@ -13,6 +13,7 @@ struct bench_plan {
 	int repeats;
 	bool quick;
 	weft_time budget_ns; /* of one sample */
+	weft_time patience_ns; /* to wait for others to leave the CPUs, in all */
 	const char *peers[BENCH_MAX_SIDES - BENCH_FIRST_PEER]; /* up to the first NULL */
 };
 
@@ -23,7 +24,7 @@ struct bench_outcome {
 };
 
 void bench_run_case(const struct bench *bench, const struct bench_case *c,
-		    const struct bench_plan *plan, struct bench_outcome *outcome);
+		    struct bench_plan *plan, struct bench_outcome *outcome);
 
 /*
  * The other end: what a process started for a sample does. `server` is the command of a

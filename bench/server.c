@@ -7,6 +7,7 @@
 #include "bench/server.h"
 
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 #include "bench/process.h"
 #include "bench/run.h"
 
@@ -17,6 +18,7 @@
 #include <sys/socket.h>
 
 const struct bench_server_entry bench_servers[] = {
+	{ "echo", ours_echo_serve },
 	{ "echo-floor", floor_echo_serve },
 	{ "http-floor", floor_http_serve },
 };

@@ -5,11 +5,13 @@
  * touched: its floor is a guard and a page fault.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 
 static const struct bench_case cases[] = {
 	{
 		.name = "one by one", /* with a yield of the parent each */
 		.floor = floor_spawn_one_by_one,
+		.weft = ours_spawn_one_by_one,
 		.figures = { { .unit = "ns",
 			       .reference = 11.3,
 			       .target_ratio = 3,
@@ -18,6 +20,7 @@ static const struct bench_case cases[] = {
 	{
 		.name = "bursts of 1000",
 		.floor = floor_spawn_bursts,
+		.weft = ours_spawn_bursts,
 		.figures = { { .unit = "ns",
 			       .reference = 16.4,
 			       .target_ratio = 3,
@@ -27,6 +30,7 @@ static const struct bench_case cases[] = {
 		.name = "first use of a stack",
 		.n = 20 * 1000,
 		.floor = floor_spawn_first_use,
+		.weft = ours_spawn_first_use,
 		.figures = { { .unit = "ns",
 			       .reference = 1670,
 			       .target_ratio = 1.5,

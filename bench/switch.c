@@ -2,11 +2,13 @@
  * The bench "switch": from one stack to another, one way.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 
 static const struct bench_case cases[] = {
 	{
 		.name = "one way",
 		.floor = floor_switch_one_way,
+		.weft = ours_switch_one_way,
 		.figures = { { .unit = "ns",
 			       .reference = 2.25,
 			       .target_ratio = 1.4,

@@ -2,12 +2,14 @@
  * The bench "timer": setting, cancelling and expiring, with very many timers.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 
 static const struct bench_case cases[] = {
 	{
 		.name = "1 M over a minute",
 		.n = 1000 * 1000,
 		.floor = floor_wheel,
+		.weft = ours_timers,
 		.figures = { { .unit = "ns/insert", .reference = 3.6, .target_ratio = 2 },
 			     { .unit = "ns/cancel", .reference = 3.8, .target_ratio = 2 },
 			     { .unit = "ns/expire",
@@ -19,6 +21,7 @@ static const struct bench_case cases[] = {
 		.name = "time-out, 500 k pending",
 		.n = 500 * 1000,
 		.floor = floor_wheel_set_and_cancel,
+		.weft = ours_timers_set_and_cancel,
 		.figures = { { .unit = "ns/set+cancel",
 			       .reference = 5.5,
 			       .target_ratio = 2,
@@ -29,6 +32,7 @@ static const struct bench_case cases[] = {
 		.name = "1 M, against a 4-ary heap",
 		.n = 1000 * 1000,
 		.floor = floor_heap_cancel,
+		.weft = ours_timers_cancel,
 		.figures = { { .unit = "ns/cancel",
 			       .reference = 16.1,
 			       .target_ratio = 0.5 } },

@@ -30,6 +30,8 @@ static const char usage[] =
 	"  --json     an object a line instead of a table\n"
 	"  --peers    beside them libuv, libevent, asyncio, uvloop, Go, nginx, if installed\n"
 	"  --quick    under a minute, and less exact\n"
+	"  --wait SECONDS\n"
+	"             on a shared machine: wait, so long in all, for others to leave the CPUs\n"
 	"  --sample SIDE BENCH CASE [SERVER...]\n"
 	"             one measurement in this process, for perf and valgrind; SIDE is floor or\n"
 	"             weft, or anything else if there is the command of a server to be loaded\n"
@@ -131,7 +133,7 @@ static int serve(const char *name)
 	bench_die("there is no server \"%s\"", name);
 }
 
-static int run(const struct options *options, char *const names[])
+static int run(struct options *options, char *const names[])
 {
 	bool failed = false;
 
@@ -169,6 +171,7 @@ static void parse(int argc, char *argv[], struct options *options)
 		{ "sample", required_argument, NULL, 's' },
 		{ "serve", required_argument, NULL, 'S' },
 		{ "budget", required_argument, NULL, 'b' },
+		{ "wait", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -193,6 +196,8 @@ static void parse(int argc, char *argv[], struct options *options)
 			options->server = optarg;
 		if (option == 'b')
 			options->budget_ns = strtol(optarg, NULL, 10) * WEFT_MSEC;
+		if (option == 'w')
+			options->plan.patience_ns = strtol(optarg, NULL, 10) * WEFT_SEC;
 	}
 }
 

@@ -2,11 +2,13 @@
  * The bench "yield": n tasks that take turns.
  */
 #include "bench/floor/floors.h"
+#include "bench/ours/ours.h"
 
 #define ROUND_ROBIN(case_name, n_tasks, reference_ns, ratio, figure)                \
 	{                                                                           \
 		.name = case_name, .n = n_tasks, .is_slow = n_tasks >= 1000 * 1000, \
-		.floor = floor_yield_round_robin, .figures = {                      \
+		.floor = floor_yield_round_robin, .weft = ours_yield_round_robin,   \
+		.figures = {                                                        \
 			{ .unit = "ns",                                             \
 			  .reference = reference_ns,                                \
 			  .target_ratio = ratio,                                    \
