@@ -12,6 +12,7 @@
 #include "base/place.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
 
 #include <weft/report.h>
@@ -52,6 +53,15 @@ static bool find_origin(const void *address, struct origin *origin)
 	set_origin(origin, found.dlfo_link_map, found.dlfo_map_start);
 	return true;
 }
+
+const void *weft__unwind_header(const void *address)
+{
+	struct dl_find_object found;
+
+	return _dl_find_object((void *)(uintptr_t)address, &found) == 0
+		       ? found.dlfo_eh_frame
+		       : NULL;
+}
 #else
 /* Takes the dynamic linker's lock, which a thread that calls dlopen() holds. */
 static bool find_origin(const void *address, struct origin *origin)
@@ -63,6 +73,12 @@ static bool find_origin(const void *address, struct origin *origin)
 		return false;
 	set_origin(origin, map, info.dli_fbase);
 	return true;
+}
+
+const void *weft__unwind_header(const void *address)
+{
+	(void)address;
+	return NULL;
 }
 #endif
 
@@ -84,12 +100,13 @@ static bool open_image(const struct origin *origin, struct image *image)
 	return false;
 }
 
-/* "library.so+0x1234", or "0x…" for what no file is known for. */
+/* "library.so+0x1234", as addr2line understands it, or "0x…" for what no file is known for. */
 static void add_position(struct text *text, const struct origin *origin,
 			 const void *address)
 {
-	if (origin->library) {
-		weft__text_add(text, origin->library);
+	if (origin->path) {
+		weft__text_add(text, origin->library ? origin->library
+						     : program_invocation_short_name);
 		weft__text_add(text, "+");
 		weft__text_add_hex(text, (uintptr_t)address - origin->base);
 	} else {

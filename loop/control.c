@@ -68,6 +68,10 @@ static atomic_int n_in_handler;
 /* Relaxed: a hint that a loop reads when it wakes; missing it costs one calm tick at
  * most. */
 static atomic_bool calm;
+/* Is this the control thread? It holds the lock whenever it runs anything but its poll(). */
+static _Thread_local bool is_control;
+
+_Atomic weft_time weft__control_clock;
 
 /* ---- Waking it ---- */
 
@@ -76,11 +80,18 @@ static void wake_control(void)
 	(void)!write(wake_pipe[1], "", 1); /* a full pipe wakes as well */
 }
 
+static void set_clock(weft_time now)
+{
+	atomic_store_explicit(&weft__control_clock, now, memory_order_relaxed);
+}
+
 void weft__control_notice(void)
 {
 	if (unlikely(atomic_load_explicit(&calm, memory_order_relaxed)) &&
-	    atomic_exchange_explicit(&calm, false, memory_order_relaxed))
+	    atomic_exchange_explicit(&calm, false, memory_order_relaxed)) {
+		set_clock(weft__clock()); /* the control thread takes a while to wake */
 		wake_control();
+	}
 }
 
 /* ---- Sampling ---- */
@@ -113,6 +124,7 @@ static int tick(void)
 	bool stuck = false, active = false;
 	weft_time now = weft__clock();
 
+	set_clock(now);
 	list_for_each (link, &loops)
 		stuck |= sample_loop(list_entry(link, weft_loop, registered), now,
 				     &active);
@@ -165,6 +177,7 @@ static void *control_main(void *unused)
 
 	(void)unused;
 	(void)pthread_setname_np(pthread_self(), "weft-control");
+	is_control = true;
 	pthread_mutex_lock(&lock);
 	while (!stopping) {
 		timeout_ms = tick();
@@ -197,6 +210,7 @@ static int start(void)
 				      "cannot make a pipe for the control thread");
 	stopping = false;
 	calm_ticks = 0;
+	set_clock(weft__clock());
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all,
 			&before); /* the thread starts with no signal */
@@ -272,10 +286,12 @@ void weft__control_remove(weft_loop *loop)
 
 void weft__control_each_loop(void (*fn)(weft_loop *loop, void *arg), void *arg)
 {
-	pthread_mutex_lock(&lock);
+	if (!is_control)
+		pthread_mutex_lock(&lock);
 	list_for_each_safe (link, &loops)
 		fn(list_entry(link, weft_loop, registered), arg);
-	pthread_mutex_unlock(&lock);
+	if (!is_control)
+		pthread_mutex_unlock(&lock);
 }
 
 /* ---- Watches ---- */

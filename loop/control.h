@@ -8,7 +8,7 @@
  * starve the rest. It starts with the first loop and ends with the last one.
  *
  * Its handlers run on the control thread with the control lock held: they must be short,
- * and neither add nor remove here.
+ * and neither add nor remove here. They may look at each loop.
  */
 #ifndef WEFT_LOOP_CONTROL_H
 #define WEFT_LOOP_CONTROL_H
@@ -51,6 +51,18 @@ int weft__control_set_signal(int signo, void (*fn)(int signo, void *arg), void *
 typedef void weft__dump_fn(int fd);
 void weft__control_set_dump(weft__dump_fn *dump);
 void weft__control_dump(int fd);
+
+/*
+ * CLOCK_MONOTONIC as the control thread saw it at its last tick, so at most some 10 ms ago while
+ * loops run: for noting times that people look at. Thread: any. Relaxed: any recent value will
+ * do.
+ */
+extern _Atomic weft_time weft__control_clock;
+
+static inline weft_time control_clock(void)
+{
+	return atomic_load_explicit(&weft__control_clock, memory_order_relaxed);
+}
 
 /* A loop is awake again: the control thread may have to sample. Thread: the loop's. */
 void weft__control_notice(void);

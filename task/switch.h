@@ -12,6 +12,8 @@
 #ifndef WEFT_TASK_SWITCH_H
 #define WEFT_TASK_SWITCH_H
 
+#include <stdint.h>
+
 /*
  * Leaves the current stack, with its pointer in *save, and goes on at `to`, where the
  * switch returns `arg`. Returns, with what is passed then, when somebody switches back.
@@ -73,5 +75,27 @@ static inline void *switch_stacks(void **save, void *to, void *arg)
  * whose argument is the `arg` of that switch. fn must not return.
  */
 void *weft__switch_prepare(void *top, void (*fn)(void *arg));
+
+/* ---- Looking at a stack that was left ---- */
+
+/* A register by its number in DWARF, and how far above the saved stack pointer it lies. */
+struct saved_register {
+	uint16_t number;
+	uint16_t at;
+};
+
+/*
+ * What a saved stack pointer points to, for whoever looks at a stack without running on it:
+ * dumps and debuggers. Each implementation has one.
+ */
+struct switch_layout {
+	uint16_t n_registers; /* 0: nobody knows on this machine */
+	uint16_t pc_at; /* where it goes on */
+	uint16_t sp_at; /* the stack pointer then, if it is saved; else 0 */
+	uint16_t sp_above; /* and if not: so far above the saved one */
+	struct saved_register registers[32];
+};
+
+extern const struct switch_layout weft__switch_layout;
 
 #endif

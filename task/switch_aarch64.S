@@ -131,4 +131,18 @@ weft__switch_prepare:
 	.cfi_endproc
 	.size	weft__switch_prepare, . - weft__switch_prepare
 
+/* struct switch_layout: what the stores above leave; d8 to d15 are 72 to 79 */
+	.section .rodata
+	.globl	weft__switch_layout
+	.hidden	weft__switch_layout
+	.type	weft__switch_layout, %object
+	.p2align 3
+weft__switch_layout:
+	.short	20, 8, 0, FRAME
+	.short	29, 0, 30, 8
+	.short	19, 16, 20, 24, 21, 32, 22, 40, 23, 48, 24, 56, 25, 64, 26, 72, 27, 80, 28, 88
+	.short	72, 96, 73, 104, 74, 112, 75, 120, 76, 128, 77, 136, 78, 144, 79, 152
+	.zero	12 * 4
+	.size	weft__switch_layout, . - weft__switch_layout
+
 	.section .note.GNU-stack, "", %progbits

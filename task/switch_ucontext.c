@@ -44,6 +44,44 @@ static void weft__stack_entry(unsigned high, unsigned low)
 	__builtin_trap(); /* never reached; and the call above is not the last instruction */
 }
 
+#if defined(__x86_64__)
+#define AT(name) offsetof(ucontext_t, uc_mcontext.gregs[REG_##name])
+const struct switch_layout weft__switch_layout = {
+	.n_registers = 6,
+	.pc_at = AT(RIP),
+	.sp_at = AT(RSP),
+	.registers = { { 3, AT(RBX) },
+		       { 6, AT(RBP) },
+		       { 12, AT(R12) },
+		       { 13, AT(R13) },
+		       { 14, AT(R14) },
+		       { 15, AT(R15) } },
+};
+#define FRAME_POINTER(context) (context)->uc_mcontext.gregs[REG_RBP]
+#elif defined(__aarch64__)
+#define AT(n)		       offsetof(ucontext_t, uc_mcontext.regs[n])
+const struct switch_layout weft__switch_layout = {
+	.n_registers = 12,
+	.pc_at = offsetof(ucontext_t, uc_mcontext.pc),
+	.sp_at = offsetof(ucontext_t, uc_mcontext.sp),
+	.registers = { { 19, AT(19) },
+		       { 20, AT(20) },
+		       { 21, AT(21) },
+		       { 22, AT(22) },
+		       { 23, AT(23) },
+		       { 24, AT(24) },
+		       { 25, AT(25) },
+		       { 26, AT(26) },
+		       { 27, AT(27) },
+		       { 28, AT(28) },
+		       { 29, AT(29) },
+		       { 30, AT(30) } },
+};
+#define FRAME_POINTER(context) (context)->uc_mcontext.regs[29]
+#else
+const struct switch_layout weft__switch_layout = { 0 };
+#endif
+
 void *weft__switch_prepare(void *top, void (*fn)(void *arg))
 {
 	ucontext_t *context =
@@ -56,6 +94,9 @@ void *weft__switch_prepare(void *top, void (*fn)(void *arg))
 	context->uc_stack.ss_sp = (char *)context - ENOUGH;
 	context->uc_stack.ss_size = ENOUGH;
 	context->uc_link = NULL;
+#ifdef FRAME_POINTER
+	FRAME_POINTER(context) = 0; /* where the chain of frames ends */
+#endif
 	makecontext(context, (void (*)(void))(void *)weft__stack_entry, 2,
 		    (unsigned)((uintptr_t)fn >> 32), (unsigned)(uintptr_t)fn);
 	return context;

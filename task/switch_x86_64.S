@@ -107,4 +107,21 @@ weft__switch_prepare:
 	.cfi_endproc
 	.size	weft__switch_prepare, . - weft__switch_prepare
 
+/* struct switch_layout: what the pushes above leave */
+	.section .rodata
+	.globl	weft__switch_layout
+	.hidden	weft__switch_layout
+	.type	weft__switch_layout, @object
+	.p2align 3
+weft__switch_layout:
+	.short	6, 48, 0, 56
+	.short	15, 0			/* r15 */
+	.short	14, 8
+	.short	13, 16
+	.short	12, 24
+	.short	3, 32			/* rbx */
+	.short	6, 40			/* rbp */
+	.zero	26 * 4
+	.size	weft__switch_layout, . - weft__switch_layout
+
 	.section .note.GNU-stack, "", @progbits

@@ -15,6 +15,7 @@
 
 #include "base/place.h"
 #include "base/report.h"
+#include "loop/control.h"
 #include "task/future.h"
 #include "task/group.h"
 #include "task/switch.h"
@@ -169,6 +170,7 @@ int weft__park(struct park *park)
 	weft_task *me = task_current();
 
 	park->task = me;
+	park->since = control_clock();
 	me->park = park;
 	me->io_streak = 0;
 	me->state = TASK_WAITING;

@@ -45,6 +45,7 @@ struct park {
 	weft_task *awaited;
 	struct group *awaited_group;
 	weft_task *task;
+	weft_time since; /* control_clock() when it began, for dumps */
 	int result;
 };
 

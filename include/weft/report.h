@@ -69,7 +69,7 @@ WEFT_API void weft_report_send(const struct weft_report *report);
  * @size:   bytes at @buffer
  *
  * File and line are known of programs that were compiled with -g; else it is function and offset,
- * "serve+0x2a", or, stripped, the number alone. Allocates nothing and takes no lock, so a signal
+ * "serve+0x2a", or, stripped, "server+0x1234". Allocates nothing and takes no lock, so a signal
  * handler may call it.
  *
  * Return: @buffer.
