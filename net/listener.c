@@ -11,7 +11,7 @@
 #include "net/socket.h"
 
 /* With the kernel picking a port, all sockets must get it: somebody may be faster with one. */
-enum { PORT_TRIES = 16, DEFAULT_BACKLOG = 128 };
+enum { PORT_TRIES = 16 };
 
 static int set_option(int fd, int level, int option, int value)
 {
@@ -405,7 +405,7 @@ int weft__listener_open(struct listener *listener, const char *text, int backlog
 			"\"%s\" cannot have a socket for each loop: set .reuse_port "
 			"for TCP only",
 			text);
-	r = open_parsed(listener, &address, backlog ? backlog : DEFAULT_BACKLOG);
+	r = open_parsed(listener, &address, backlog);
 	if (r < 0)
 		weft__listener_close(listener);
 	return r;

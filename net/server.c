@@ -10,6 +10,8 @@
 #include "loop/oneshot.h"
 #include "net/reserve.h"
 
+enum { DEFAULT_BACKLOG = 128 };
+
 /* ---- Who keeps it ---- */
 
 /* Nobody is left. Any thread. */
@@ -201,7 +203,8 @@ __attribute__((noinline)) int weft_listen(const char *address,
 	server = new_server(options, handler, arg, place);
 	if (!server)
 		return -ENOMEM;
-	r = weft__listener_open(&server->listener, address, options->backlog,
+	r = weft__listener_open(&server->listener, address,
+				options->backlog ? options->backlog : DEFAULT_BACKLOG,
 				options->reuse_port ? count_loops(options) : 1,
 				options->reuse_port);
 	if (r < 0) {
@@ -323,22 +326,6 @@ void weft__server_accept_from(weft_server *server, int fd)
 	weft__acceptor_look_at(best, fd);
 }
 
-/* Handlers get until the end of the grace, or of the caller's patience. */
-static int end_connections(weft_server *server, weft_time grace_ns)
-{
-	int r = wait_with_grace(server, grace_ns);
-
-	if (!server->is_idle) {
-		cancel_all(server);
-		(void)wait_until_idle(server, false); /* it cannot fail */
-	}
-	/* Relaxed: whoever counted has ended before. */
-	if (r == -ETIMEDOUT &&
-	    !atomic_load_explicit(&server->n_cancelled, memory_order_relaxed))
-		return 0;
-	return r;
-}
-
 int weft_server_close(weft_server *server, weft_time grace_ns)
 {
 	int r;
@@ -353,7 +340,11 @@ int weft_server_close(weft_server *server, weft_time grace_ns)
 	weft__server_stop_accepting(server);
 	loop_untrack(&server->open);
 	server->is_idle = is_last(server);
-	r = end_connections(server, grace_ns);
+	r = wait_with_grace(server, grace_ns);
+	if (!server->is_idle) {
+		cancel_all(server);
+		(void)wait_until_idle(server, false); /* it cannot fail */
+	}
 	free_server(server);
 	if (r == -ETIMEDOUT)
 		return weft_error_set(

@@ -18,6 +18,7 @@
 #include <weft/signal.h>
 #include <weft/serve.h>
 #include <weft/report.h>
+#include <weft/debug.h>
 #include <weft/resolver.h>
 #include <weft/stream.h>
 #include <weft/http.h>
