@@ -10,6 +10,8 @@
 
 #include "net/socket.h"
 
+enum { DEFAULT_BACKLOG = 128 };
+
 /* With the kernel picking a port, all sockets must get it: somebody may be faster with one. */
 enum { PORT_TRIES = 16 };
 
@@ -405,7 +407,7 @@ int weft__listener_open(struct listener *listener, const char *text, int backlog
 			"\"%s\" cannot have a socket for each loop: set .reuse_port "
 			"for TCP only",
 			text);
-	r = open_parsed(listener, &address, backlog);
+	r = open_parsed(listener, &address, backlog ? backlog : DEFAULT_BACKLOG);
 	if (r < 0)
 		weft__listener_close(listener);
 	return r;

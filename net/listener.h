@@ -30,7 +30,7 @@ struct listener {
 	char text[ADDRESS_TEXT_SIZE]; /* the first one's address, with the real port */
 };
 
-/* Return: 0; -EADDRINUSE, -EACCES, -EINVAL ... with the address in the message. */
+/* `backlog`: 0 for the default. Return: 0; -EADDRINUSE, -EACCES, -EINVAL ... with the address in the message. */
 int weft__listener_open(struct listener *listener, const char *text, int backlog,
 			size_t n_copies, bool reuse_port);
 /* Sockets that listen already and stay the caller's. */

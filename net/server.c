@@ -10,8 +10,6 @@
 #include "loop/oneshot.h"
 #include "net/reserve.h"
 
-enum { DEFAULT_BACKLOG = 128 };
-
 /* ---- Who keeps it ---- */
 
 /* Nobody is left. Any thread. */
@@ -61,7 +59,8 @@ void weft__server_unhold(weft_server *server)
 
 /* ---- Listening ---- */
 
-static int check_options(const struct weft_listen_options *options, const char *function)
+int weft__server_check_options(const struct weft_listen_options *options,
+			       const char *function)
 {
 	if (weft__has_reserved(options->reserved, ARRAY_SIZE(options->reserved)) ||
 	    options->backlog < 0 || options->max_connections < 0)
@@ -197,14 +196,13 @@ __attribute__((noinline)) int weft_listen(const char *address,
 		return weft__task_none(__func__);
 	if (!options)
 		options = &defaults;
-	r = check_options(options, __func__);
+	r = weft__server_check_options(options, __func__);
 	if (r < 0)
 		return r;
 	server = new_server(options, handler, arg, place);
 	if (!server)
 		return -ENOMEM;
-	r = weft__listener_open(&server->listener, address,
-				options->backlog ? options->backlog : DEFAULT_BACKLOG,
+	r = weft__listener_open(&server->listener, address, options->backlog,
 				options->reuse_port ? count_loops(options) : 1,
 				options->reuse_port);
 	if (r < 0) {
@@ -225,7 +223,7 @@ int weft__listen_on(const int *fds, size_t n_fds, size_t n_copies,
 		    weft_server **out)
 {
 	weft_server *server;
-	int r = check_options(options, __func__);
+	int r = weft__server_check_options(options, __func__);
 
 	if (r < 0)
 		return r;

@@ -104,6 +104,9 @@ int weft__listen_on(const int *fds, size_t n_fds, size_t n_copies,
 		    const struct weft_listen_options *options,
 		    weft_connection_fn *handler, void *arg, const void *place,
 		    weft_server **server);
+/* What is wrong with the options, if anything; `function` is who was called. */
+int weft__server_check_options(const struct weft_listen_options *options,
+			       const char *function);
 /* Accepts nothing more; connections go on. Thread: the owner's loop. */
 void weft__server_stop_accepting(weft_server *server);
 /*
