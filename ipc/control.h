@@ -24,6 +24,7 @@
 enum weft__control_kind {
 	/* Worker to supervisor. */
 	WEFT__CONTROL_HELLO = 1, /* first of all */
+	WEFT__CONTROL_ARRIVED, /* it has come to the call that gets it ready */
 	WEFT__CONTROL_READY, /* it serves; value: how many loops will send heartbeats */
 	WEFT__CONTROL_HEARTBEAT, /* value: which loop */
 	WEFT__CONTROL_RETIRE, /* it wants to be replaced, and serves until it is */

@@ -224,6 +224,9 @@ static enum weft__process_outcome on_message(struct weft__process *process,
 	case WEFT__CONTROL_HELLO:
 		process->said_hello = true;
 		return WEFT__PROCESS_NOTHING;
+	case WEFT__CONTROL_ARRIVED:
+		process->has_arrived = true;
+		return WEFT__PROCESS_NOTHING;
 	case WEFT__CONTROL_READY:
 		return on_ready(process, message->value);
 	case WEFT__CONTROL_HEARTBEAT:

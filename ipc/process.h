@@ -39,6 +39,7 @@ struct weft__process {
 	weft_time deadline; /* of the state; when to look at the heartbeats if READY */
 	size_t poll_at; /* in the supervisor's polls: pidfd, then control; 0: nowhere */
 	bool said_hello;
+	bool has_arrived; /* at the call that gets it ready */
 	bool was_ready;
 	bool wants_replacement;
 	bool was_cut_off; /* did not leave in time, or was not given any */

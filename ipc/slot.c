@@ -16,6 +16,7 @@
 
 #define TEXT_BYTES 512
 #define END_BYTES  192 /* how a process ended is said in less */
+#define NEXT_BYTES 48
 
 static double seconds(weft_time time)
 {
@@ -73,14 +74,21 @@ static weft_time start_later(struct weft__slot *slot, bool was_ready)
 	return delay;
 }
 
-/* Was that one death too many? Told after the death itself. */
+/* Was that one death too many? */
+static bool is_spent(const struct weft__supervisor *supervisor,
+		     const struct weft__slot *slot)
+{
+	return supervisor->stopping == WEFT__STOPPING_NOT &&
+	       weft__backoff_is_spent(&slot->backoff, weft__clock());
+}
+
+/* Told after the death itself. */
 static void check_budget(struct weft__supervisor *supervisor, struct weft__slot *slot,
 			 int code, const char *last)
 {
 	const struct weft__backoff_options *budget = &slot->backoff.options;
 
-	if (supervisor->stopping != WEFT__STOPPING_NOT ||
-	    !weft__backoff_is_spent(&slot->backoff, weft__clock()))
+	if (!is_spent(supervisor, slot))
 		return;
 	if (supervisor->ever_ready) {
 		weft__tell(
@@ -100,10 +108,21 @@ static void check_budget(struct weft__supervisor *supervisor, struct weft__slot 
 	weft__stop(supervisor, WEFT__STOPPING_AT_ONCE);
 }
 
+/* When the next one is started: nobody, if that was the last try. */
+static const char *describe_next(const struct weft__supervisor *supervisor,
+				 const struct weft__slot *slot, weft_time delay,
+				 char text[NEXT_BYTES])
+{
+	text[0] = '\0';
+	if (supervisor->ever_ready || !is_spent(supervisor, slot))
+		snprintf(text, NEXT_BYTES, "; next try in %.2g s", seconds(delay));
+	return text;
+}
+
 static void start_in(struct weft__supervisor *supervisor, struct weft__slot *slot,
 		     struct weft__process **place)
 {
-	char why[TEXT_BYTES];
+	char why[TEXT_BYTES], next[NEXT_BYTES];
 	weft_time delay;
 	int r;
 
@@ -112,8 +131,8 @@ static void start_in(struct weft__supervisor *supervisor, struct weft__slot *slo
 		return;
 	delay = start_later(slot, false);
 	snprintf(why, sizeof(why), "could not be started: %s", weft_error_text(r));
-	weft__tell(supervisor, WEFT__NEWS_NOT_STARTED, slot->index,
-		   "worker %d %s; next try in %.3g s", slot->index, why, seconds(delay));
+	weft__tell(supervisor, WEFT__NEWS_NOT_STARTED, slot->index, "worker %d %s%s",
+		   slot->index, why, describe_next(supervisor, slot, delay, next));
 	check_budget(supervisor, slot, r, why);
 }
 
@@ -316,6 +335,8 @@ static void describe(const struct weft__supervisor *supervisor,
 	(void)weft__child_end_text(end, how, sizeof(how));
 	if (process->was_ready || !process->slot)
 		snprintf(text, size, "%s", how);
+	else if (process->has_arrived)
+		snprintf(text, size, "%s before it was ready", how);
 	else
 		snprintf(text, size, "%s without reaching %s", how,
 			 supervisor->options.ready_call);
@@ -338,12 +359,13 @@ static void on_next_ended(struct weft__supervisor *supervisor, struct weft__slot
 	}
 	delay = start_later(slot, false);
 	weft__tell_of(supervisor, WEFT__NEWS_DIED, process, delay,
-		      "%s; the old one goes on, next try in %.3g s", how, seconds(delay));
+		      "%s; the old one goes on, next try in %.2g s", how, seconds(delay));
 }
 
 static void on_current_ended(struct weft__supervisor *supervisor, struct weft__slot *slot,
 			     const struct weft__process *process, const char *how)
 {
+	char next[NEXT_BYTES];
 	weft_time delay;
 
 	slot->current = NULL;
@@ -354,8 +376,8 @@ static void on_current_ended(struct weft__supervisor *supervisor, struct weft__s
 		return;
 	}
 	delay = start_later(slot, process->was_ready);
-	weft__tell_of(supervisor, WEFT__NEWS_DIED, process, delay,
-		      "%s; the next one in %.3g s", how, seconds(delay));
+	weft__tell_of(supervisor, WEFT__NEWS_DIED, process, delay, "%s%s", how,
+		      describe_next(supervisor, slot, delay, next));
 	check_budget(supervisor, slot, -ECHILD, how);
 }
 
@@ -424,8 +446,9 @@ void weft__stop(struct weft__supervisor *supervisor, enum weft__stopping stoppin
 		return;
 	}
 	weft__supervisor_fail(supervisor, -EINTR,
-			      "told to leave at once: %zu workers were cut off",
-			      supervisor->n_processes);
+			      "told to leave at once: %zu worker%s cut off",
+			      supervisor->n_processes,
+			      supervisor->n_processes == 1 ? " was" : "s were");
 	weft__tell(supervisor, WEFT__NEWS_STOPPING_AT_ONCE, -1, "leaving at once");
 	list_for_each (link, &supervisor->processes) {
 		struct weft__process *process =

@@ -386,10 +386,9 @@ void weft__supervisor_resize(struct weft__supervisor *supervisor, int by)
 	int wanted =
 		MIN(MAX(supervisor->n_wanted + by, 1), WEFT__SUPERVISOR_MOST_WORKERS);
 
-	weft__tell(supervisor, WEFT__NEWS_RESIZED, wanted,
-		   wanted == supervisor->n_wanted ? "there stay to be %d workers"
-						  : "there are to be %d workers",
-		   wanted);
+	weft__tell(supervisor, WEFT__NEWS_RESIZED, wanted, "%d worker%s wanted%s", wanted,
+		   wanted == 1 ? " is" : "s are",
+		   wanted == supervisor->n_wanted ? ", as before" : " now");
 	supervisor->n_wanted = wanted;
 }
 
@@ -484,7 +483,7 @@ static void follow_wishes(struct weft__supervisor *supervisor)
 			continue;
 		supervisor->n_wanted = supervisor->n_slots;
 		weft__tell(supervisor, WEFT__NEWS_RESIZED, supervisor->n_wanted,
-			   "no memory for one worker more: %d remain",
+			   "no memory for one worker more: %d remain wanted",
 			   supervisor->n_wanted);
 	}
 	if (supervisor->reload_wanted) {

@@ -127,6 +127,11 @@ static int tell(const struct weft__worker *worker, enum weft__control_kind kind,
 	return weft__control_send(worker->control, kind, value, (struct weft_bytes){ 0 });
 }
 
+int weft__worker_arrived(const struct weft__worker *worker)
+{
+	return tell(worker, WEFT__CONTROL_ARRIVED, 0);
+}
+
 int weft__worker_ready(const struct weft__worker *worker, unsigned n_loops)
 {
 	weft_assert(n_loops <= WEFT__WORKER_LOOPS, "%u loops: at most %d are watched",

@@ -52,6 +52,12 @@ int weft__worker_begin(struct weft__worker *worker);
 void weft__worker_end(struct weft__worker *worker);
 
 /*
+ * Says that this worker has come to the call that gets it ready, so that a death from now on is
+ * not put down to a main() that never makes that call. Return: as weft__worker_ready().
+ */
+int weft__worker_arrived(const struct weft__worker *worker);
+
+/*
  * weft__worker_ready() - tell the supervisor that this worker serves
  * @worker:  ours
  * @n_loops: how many loops will send heartbeats, from 0 on; up to WEFT__WORKER_LOOPS

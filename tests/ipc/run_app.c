@@ -18,13 +18,16 @@
 const char *app_path(void)
 {
 	static char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
+	char self[2048];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *name;
 
 	cr_assert(n > 0);
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	snprintf(slash, sizeof(path) - (size_t)(slash - path), "/ipc/app");
+	self[n] = '\0';
+	name = strrchr(self, '/');
+	cr_assert_eq(strncmp(name, "/test_", 6), 0, "%s", name);
+	*name = '\0';
+	snprintf(path, sizeof(path), "%s/%s/app", self, name + 6);
 	return path;
 }
 

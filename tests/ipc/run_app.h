@@ -1,5 +1,6 @@
 /*
- * Running tests/ipc/app as a child of a test and reading what it says.
+ * Running the helper program of a folder of tests, tests/FOLDER/app, as a child of a test of
+ * tests/test_FOLDER, and reading what it says.
  *
  * A test waits for the lines it needs, in their order, and never for a time. What the app
  * said so far is shown when a line does not come.
@@ -17,7 +18,7 @@ struct app {
 	size_t n_read; /* how far app_expect() has got */
 };
 
-/* The path of tests/ipc/app, beside this test program. */
+/* The path of tests/FOLDER/app, beside this test program. */
 const char *app_path(void);
 
 /*

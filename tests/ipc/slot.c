@@ -41,7 +41,7 @@ Test(slot, worker_that_dies_is_started_again)
 		how = app_expect(&app, "DIED 0");
 		cr_expect_not_null(strstr(how, cases[i].how), "%s: %s", cases[i].name,
 				   how);
-		cr_expect_not_null(strstr(how, "; the next one in 0.00"), "%s", how);
+		cr_expect_not_null(strstr(how, "; next try in 0.00"), "%s", how);
 		app_expect(&app, "READY 0");
 		cr_expect_eq(stop(&app), 0);
 	}
