@@ -216,8 +216,7 @@ void weft__pool_loop_left(weft_executor *pool)
 	pthread_mutex_unlock(&shared_lock);
 }
 
-/* A runner has ended. */
-static void drain(weft_time grace_ns)
+int weft__pool_close_shared(weft_time grace_ns)
 {
 	weft_executor *pool;
 
@@ -228,8 +227,13 @@ static void drain(weft_time grace_ns)
 	if (pool)
 		shared = NULL;
 	pthread_mutex_unlock(&shared_lock);
-	if (pool)
-		(void)weft__pool_close(pool, grace_ns); /* what was cut off is reported */
+	return pool ? weft__pool_close(pool, grace_ns) : 0;
+}
+
+/* A runner has ended. */
+static void drain(weft_time grace_ns)
+{
+	(void)weft__pool_close_shared(grace_ns); /* what was cut off is reported */
 }
 
 __attribute__((constructor)) static void hook_into_runners(void)

@@ -114,6 +114,11 @@ void weft__pool_unref(weft_executor *pool);
 /* Thread: any, before the shared pool is made: most threads of it. */
 void weft__pool_limit_shared(int max_threads);
 /*
+ * Closes the shared pool if there is one that no loop uses any more; whoever asks later gets a
+ * new one. Return: as weft_executor_close().
+ */
+int weft__pool_close_shared(weft_time grace_ns);
+/*
  * The executor that is meant, with a reference: NULL is the shared one, which is made if there
  * is none. `for_loop`: counts a loop that uses it, until weft__pool_loop_left().
  */
