@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "executor/pool.h"
 #include "serve/serve.h"
 
 enum flag {
@@ -85,8 +86,7 @@ static weft_time seconds(const char *where, const char *value)
 
 	if (end == value || *end != '\0' || !(n >= 0 && n <= 1e9))
 		refuse(where, value, "seconds");
-	return n == 0 ? 1
-		      : (weft_time)(n * (double)WEFT_SEC); /* 0 would be the default */
+	return MAX((weft_time)(n * (double)WEFT_SEC), 1); /* 0 would be the default */
 }
 
 /* "PREFIX:VALUE" in memory that is kept: options hold it as long as the program runs. */
@@ -151,7 +151,7 @@ static void apply(struct asked *asked, enum flag flag, const char *where,
 		options->loops = (int)number(where, value, 1, WEFT__WORKER_LOOPS);
 		break;
 	case FLAG_THREADS:
-		options->threads = (int)number(where, value, 1, 4096);
+		options->threads = (int)number(where, value, 1, MAX_THREADS);
 		break;
 	case FLAG_GRACE:
 		options->grace_ns = seconds(where, value);

@@ -6,8 +6,13 @@
  */
 #include "serve/serve.h"
 
+#include <unistd.h>
+
 #include "executor/init.h"
+#include "executor/pool.h"
+#include "ipc/strings.h"
 #include "loop/thread.h"
+#include "net/server.h"
 
 enum { DEFAULT_LOOPS = 1, DEFAULT_RESTARTS = 5 };
 
@@ -18,12 +23,20 @@ enum { DEFAULT_LOOPS = 1, DEFAULT_RESTARTS = 5 };
 static int worker_mark; /* 1: this is a worker; 0: it is not; or why it cannot be one */
 static struct weft__worker worker = { .index = -1 };
 static char *const *own_argv;
+/* Did weft_serve() start workers already, or serve as one? */
+static bool has_served;
 
 static void look_for_mark(int *argc, char ***argv)
 {
+	char **copy;
+
 	(void)argc;
-	own_argv = *argv;
 	worker_mark = weft__worker_begin(&worker);
+	if (worker_mark)
+		return;
+	/* Workers get them as they were: some parsers of arguments take out what they know. */
+	copy = weft__strings_copy(*argv, NULL, 0, NULL);
+	own_argv = copy ? copy : *argv;
 }
 
 __attribute__((constructor)) static void take_part_in_init(void)
@@ -52,14 +65,15 @@ static int check(const struct weft_serve_options *options)
 	if (options->loops < 0 || options->loops > WEFT__WORKER_LOOPS)
 		return weft_error_set(-EINVAL, "%s.loops is %d: it takes 1 to %d", why,
 				      options->loops, WEFT__WORKER_LOOPS);
-	if (options->threads < 0 || options->grace_ns < 0 ||
-	    options->restarts_per_10s < 0)
+	if (options->threads < 0 || options->threads > MAX_THREADS)
+		return weft_error_set(-EINVAL, "%s.threads is %d: it takes 1 to %d", why,
+				      options->threads, MAX_THREADS);
+	if (options->grace_ns < 0 || options->restarts_per_10s < 0)
 		return weft_error_set(
 			-EINVAL,
-			"%s.threads, .grace_ns and .restarts_per_10s take no negative "
-			"numbers",
+			"%s.grace_ns and .restarts_per_10s take no negative numbers",
 			why);
-	return 0;
+	return weft__server_check_options(&options->listen, "weft_serve");
 }
 
 static void fill_defaults(struct weft_serve_options *options)
@@ -76,28 +90,62 @@ static void fill_defaults(struct weft_serve_options *options)
 		options->restarts_per_10s = DEFAULT_RESTARTS;
 }
 
+/* A job that still runs may use what the end of main() takes away: so that is not reached. */
+static void leave_if(bool left_jobs_behind)
+{
+	if (left_jobs_behind)
+		_exit(EXIT_FAILURE); /* they have been named in reports */
+}
+
 static int serve_alone(const struct service *service)
 {
 	struct sockets sockets;
+	bool left_jobs_behind = false;
 	int r = weft__sockets_open(&sockets, service);
 
 	if (r < 0)
 		return r;
-	r = weft__serve_here(service, sockets.fds, sockets.n_fds, NULL);
+	r = weft__serve_here(service, sockets.fds, sockets.n_fds, NULL,
+			     &left_jobs_behind);
 	weft__sockets_close(&sockets);
+	leave_if(left_jobs_behind);
 	return r;
 }
 
 static int serve_as_worker(const struct service *service)
 {
 	int fds[WEFT__SERVE_FDS_MAX];
+	bool left_jobs_behind = false;
 	int r;
 
+	if (worker.n_fds > WEFT__SERVE_FDS_MAX)
+		return weft_error_set(-EPROTO,
+				      "the supervisor hands down %d sockets: "
+				      "stop it and start it anew",
+				      worker.n_fds);
+	(void)weft__worker_arrived(&worker); /* if it has gone we see its end */
 	for (int i = 0; i < worker.n_fds; i++)
 		fds[i] = worker.first_fd + i;
-	r = weft__serve_here(service, fds, (size_t)worker.n_fds, &worker);
-	weft__worker_end(&worker);
+	r = weft__serve_here(service, fds, (size_t)worker.n_fds, &worker,
+			     &left_jobs_behind);
+	leave_if(left_jobs_behind);
+	/*
+	 * The control socket stays open until this process ends: its end-of-file says that there
+	 * is nothing left to wait for, and main() may still have something to do.
+	 */
 	return r;
+}
+
+static int serve_once(const struct service *service)
+{
+	if (has_served)
+		return weft_error_set(
+			-EALREADY,
+			"weft_serve() was called a second time: a worker runs main() from "
+			"the top and serves in the first call; give all addresses to that");
+	has_served = true;
+	return worker_mark == 1 ? serve_as_worker(service)
+				: weft__supervise(service, own_argv);
 }
 
 __attribute__((noinline)) int weft_serve(const struct weft_serve_options *options,
@@ -110,6 +158,7 @@ __attribute__((noinline)) int weft_serve(const struct weft_serve_options *option
 	};
 	int r;
 
+	weft_assert(handler, "weft_serve() needs a handler for connections");
 	if (weft__thread.loop)
 		return weft_error_set(
 			-EBUSY, "weft_serve() was called where a loop runs: call it in "
@@ -123,9 +172,7 @@ __attribute__((noinline)) int weft_serve(const struct weft_serve_options *option
 	fill_defaults(&service.options);
 	if (worker_mark < 0)
 		return weft_error_wrap(worker_mark, "this worker process cannot serve");
-	if (worker_mark == 1)
-		return serve_as_worker(&service);
-	if (service.options.workers == -1)
+	if (worker_mark == 0 && service.options.workers == -1)
 		return serve_alone(&service);
 	if (!weft__init_was_called())
 		return weft_error_set(
@@ -133,5 +180,5 @@ __attribute__((noinline)) int weft_serve(const struct weft_serve_options *option
 			"weft_serve() starts worker processes, which needs "
 			"weft_init(&argc, &argv) as the first statement of main(); or "
 			"set .workers to -1 to serve in this process");
-	return weft__supervise(&service, own_argv);
+	return serve_once(&service);
 }

@@ -40,6 +40,8 @@ struct sockets {
  * thread; names are looked up, so this may take a moment. Return: 0 or a negative errno.
  */
 int weft__sockets_open(struct sockets *sockets, const struct service *service);
+/* From now on nobody can connect; those who wait in the queues are turned away. */
+void weft__sockets_refuse(struct sockets *sockets);
 void weft__sockets_close(struct sockets *sockets);
 
 /* A worker's share of the sockets that all workers were handed down; owned. */
@@ -60,9 +62,10 @@ int weft__supervise(const struct service *service, char *const *argv);
 
 /*
  * Serves on these sockets in this process, on a plain thread. `worker`: NULL without a
- * supervisor; then SIGINT and SIGTERM are what ends it.
+ * supervisor; then SIGINT and SIGTERM are what ends it. If jobs of the shared pool still run in the
+ * end, *left_jobs_behind is set: then main() must not go on.
  */
 int weft__serve_here(const struct service *service, const int *fds, size_t n_fds,
-		     struct weft__worker *worker);
+		     struct weft__worker *worker, bool *left_jobs_behind);
 
 #endif

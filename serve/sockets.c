@@ -39,7 +39,7 @@ static int add_fds(struct sockets *sockets, const struct listener *listener)
 }
 
 /* A socket for each worker; those that have a path or are open already are shared. */
-static size_t n_copies(const struct service *service, const char *address)
+static size_t count_copies(const struct service *service, const char *address)
 {
 	bool is_shared =
 		strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0;
@@ -49,22 +49,38 @@ static size_t n_copies(const struct service *service, const char *address)
 		       : (size_t)service->options.workers;
 }
 
+/*
+ * SO_REUSEPORT would let a second service of this user in on the same port, and each would get a
+ * part of the connections. So one socket without it is bound there first.
+ */
+static int check_that_nobody_listens(const char *address, int backlog)
+{
+	struct listener probe;
+	int r = weft__listener_open(&probe, address, backlog, 1, false);
+
+	if (r == 0)
+		weft__listener_close(&probe);
+	return r;
+}
+
 static int open_one(struct sockets *sockets, const struct service *service,
 		    const char *address)
 {
 	struct listener *listeners = weft__realloc_array(
 		sockets->listeners, sockets->n_listeners + 1, sizeof(*listeners));
+	int backlog = service->options.listen.backlog, r = 0;
 	struct listener *listener;
 	size_t n;
-	int r;
 
 	if (!listeners)
 		return -ENOMEM;
 	sockets->listeners = listeners;
 	listener = &listeners[sockets->n_listeners];
-	n = n_copies(service, address);
-	r = weft__listener_open(listener, address, service->options.listen.backlog, n,
-				n > 1);
+	n = count_copies(service, address);
+	if (n > 1)
+		r = check_that_nobody_listens(address, backlog);
+	if (r == 0)
+		r = weft__listener_open(listener, address, backlog, n, n > 1);
 	if (r < 0)
 		return r;
 	sockets->n_listeners++;
@@ -113,6 +129,12 @@ int weft__sockets_open(struct sockets *sockets, const struct service *service)
 	for (size_t i = 0; i < sockets->n_listeners; i++)
 		tell(service, sockets->listeners[i].text);
 	return 0;
+}
+
+void weft__sockets_refuse(struct sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->n_listeners; i++)
+		weft__listener_refuse(&sockets->listeners[i]);
 }
 
 void weft__sockets_close(struct sockets *sockets)

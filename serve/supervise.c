@@ -5,17 +5,33 @@
  * operator should look at becomes a report; the routine of a start or a stop does not. One thread,
  * without a loop.
  */
+#include <unistd.h>
+
 #include "base/report.h"
 #include "ipc/supervisor.h"
 #include "serve/serve.h"
 
+struct supervised {
+	const struct service *service;
+	struct sockets sockets;
+};
+
 static void on_news(void *arg, const struct weft__news *news)
 {
-	const struct service *service = arg;
+	struct supervised *supervised = arg;
+	const struct service *service = supervised->service;
 
+	if (news->kind == WEFT__NEWS_STOPPING)
+		weft__sockets_refuse(
+			&supervised->sockets); /* no worker takes anybody in */
 	if (news->kind == WEFT__NEWS_ALL_READY && service->options.on_ready)
 		service->options.on_ready(service->arg);
-	if (news->is_trouble)
+	if (news->kind == WEFT__NEWS_STOPPING && isatty(STDERR_FILENO))
+		weft__report(
+			WEFT_NOTE, NULL, "%s; a second signal leaves at once",
+			news->text); /* who presses Ctrl-C sees why it takes a while */
+	if (news->is_trouble &&
+	    news->kind != WEFT__NEWS_GAVE_UP) /* which is our result */
 		weft__report(WEFT_WARNING, NULL, "%s", news->text);
 	else if (news->kind == WEFT__NEWS_RELOADED || news->kind == WEFT__NEWS_RESIZED)
 		weft__report(WEFT_NOTE, NULL, "%s", news->text);
@@ -23,21 +39,23 @@ static void on_news(void *arg, const struct weft__news *news)
 
 static const struct weft__supervisor_callbacks callbacks = { .on_news = on_news };
 
-static int run(const struct service *service, const struct sockets *sockets,
-	       char *const *argv)
+/* `soft_files`: what workers get as their soft limit of descriptors. */
+static int run(struct supervised *supervised, char *const *argv, rlim_t soft_files)
 {
+	const struct service *service = supervised->service;
 	struct weft__supervisor_options options = {
 		.program = service->options.program,
 		.argv = service->options.argv ? service->options.argv : argv,
-		.fds = sockets->fds,
-		.n_fds = sockets->n_fds,
+		.fds = supervised->sockets.fds,
+		.n_fds = supervised->sockets.n_fds,
 		.n_workers = service->options.workers,
 		.ready_call = "its call of weft_serve()",
 		.grace_ns = service->options.grace_ns,
 		.heartbeat_ns = service->options.heartbeat_ns,
 		.backoff.budget = service->options.restarts_per_10s,
+		.soft_files = soft_files,
 		.callbacks = &callbacks,
-		.arg = (void *)(uintptr_t)service, /* not changed through it */
+		.arg = supervised,
 	};
 	struct weft__supervisor *supervisor;
 	int r = weft__supervisor_new(&options, &supervisor);
@@ -51,17 +69,20 @@ static int run(const struct service *service, const struct sockets *sockets,
 
 int weft__supervise(const struct service *service, char *const *argv)
 {
-	struct sockets sockets;
+	struct supervised supervised = { .service = service };
+	struct rlimit files = { 0 };
 	int r = 0;
 
+	/* Opening the sockets raises it: workers begin with what we began with. */
+	(void)getrlimit(RLIMIT_NOFILE, &files);
 	if (service->options.on_supervisor_start)
 		r = service->options.on_supervisor_start(service->arg);
 	if (r < 0)
 		return r;
-	r = weft__sockets_open(&sockets, service);
+	r = weft__sockets_open(&supervised.sockets, service);
 	if (r < 0)
 		return r;
-	r = run(service, &sockets, argv);
-	weft__sockets_close(&sockets);
+	r = run(&supervised, argv, files.rlim_cur);
+	weft__sockets_close(&supervised.sockets);
 	return r;
 }
