@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "task/fibre.h"
+
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
@@ -122,6 +124,8 @@ void weft__stack_pool_fini(struct stack_pool *pool)
 		if (slab->loop != pool->loop)
 			continue;
 		list_unlink(link);
+		/* The next mapping there may be a thread's stack. */
+		fibre_clean(slab->base, slab->n_stacks * slab->stride);
 		(void)munmap(slab->base, slab->n_stacks * slab->stride);
 		if (guard_kind == GUARD_MPROTECT)
 			atomic_fetch_sub_explicit(
