@@ -55,10 +55,12 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Under the lock. */
 static bool stopping;
 static struct list loops = { &loops, &loops }; /* weft_loop, by registered */
+static struct list tickers = { &tickers, &tickers }; /* control_ticker, by link */
 static struct control_watch watches[MAX_WATCHES];
 static int n_watches;
 static struct control_signal signals[N_SIGNALS];
 static int calm_ticks;
+static weft_time sample_due; /* when the loops are looked at again */
 /* Written while no thread runs; the signal handlers' and notice's way in. */
 static int wake_pipe[2] = { -1, -1 };
 /* Relaxed: a flag for each signal; the byte in the pipe makes the control thread look. */
@@ -68,8 +70,6 @@ static atomic_int n_in_handler;
 /* Relaxed: a hint that a loop reads when it wakes; missing it costs one calm tick at
  * most. */
 static atomic_bool calm;
-/* Is this the control thread? It holds the lock whenever it runs anything but its poll(). */
-static _Thread_local bool is_control;
 
 _Atomic weft_time weft__control_clock;
 
@@ -118,13 +118,30 @@ static bool sample_loop(weft_loop *loop, weft_time now, bool *active)
 	return stuck;
 }
 
-/* Return: milliseconds until the next tick. */
-static int tick(void)
+/* Return: when the next one is due. */
+static weft_time run_tickers(weft_time now)
+{
+	weft_time next = WEFT_FOREVER;
+
+	list_for_each (link, &tickers) {
+		struct control_ticker *ticker =
+			list_entry(link, struct control_ticker, link);
+
+		/* T1. */
+		if (atomic_exchange_explicit(&ticker->wanted, false,
+					     memory_order_acquire) ||
+		    now >= ticker->due)
+			ticker->due = ticker->tick(ticker, now);
+		next = MIN(next, ticker->due);
+	}
+	return next;
+}
+
+/* Return: milliseconds until the loops are looked at again. */
+static int sample_loops(weft_time now)
 {
 	bool stuck = false, active = false;
-	weft_time now = weft__clock();
 
-	set_clock(now);
 	list_for_each (link, &loops)
 		stuck |= sample_loop(list_entry(link, weft_loop, registered), now,
 				     &active);
@@ -135,6 +152,19 @@ static int tick(void)
 		return TICK_ACTIVE_MS;
 	atomic_store_explicit(&calm, true, memory_order_relaxed);
 	return TICK_CALM_MS;
+}
+
+/* Return: milliseconds until the next tick. */
+static int tick(void)
+{
+	weft_time now = weft__clock(), next;
+
+	set_clock(now);
+	/* A calm is over by any wake-up. */
+	if (now >= sample_due || calm_ticks >= CALM_AFTER)
+		sample_due = now + sample_loops(now) * WEFT_MSEC;
+	next = MIN(sample_due, run_tickers(now)) - now;
+	return (int)((MAX(next, 0) + WEFT_MSEC - 1) / WEFT_MSEC);
 }
 
 /* ---- The thread ---- */
@@ -177,7 +207,7 @@ static void *control_main(void *unused)
 
 	(void)unused;
 	(void)pthread_setname_np(pthread_self(), "weft-control");
-	is_control = true;
+	weft__thread.is_control = true;
 	pthread_mutex_lock(&lock);
 	while (!stopping) {
 		timeout_ms = tick();
@@ -210,6 +240,7 @@ static int start(void)
 				      "cannot make a pipe for the control thread");
 	stopping = false;
 	calm_ticks = 0;
+	sample_due = 0;
 	set_clock(weft__clock());
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all,
@@ -286,12 +317,42 @@ void weft__control_remove(weft_loop *loop)
 
 void weft__control_each_loop(void (*fn)(weft_loop *loop, void *arg), void *arg)
 {
-	if (!is_control)
+	if (!weft__thread.is_control)
 		pthread_mutex_lock(&lock);
 	list_for_each_safe (link, &loops)
 		fn(list_entry(link, weft_loop, registered), arg);
-	if (!is_control)
+	if (!weft__thread.is_control)
 		pthread_mutex_unlock(&lock);
+}
+
+/* ---- Tickers ---- */
+
+int weft__control_add_ticker(struct control_ticker *ticker)
+{
+	int r = weft__control_hold();
+
+	if (r < 0)
+		return r;
+	ticker->due = WEFT_FOREVER;
+	pthread_mutex_lock(&lock);
+	list_push_back(&tickers, &ticker->link);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+void weft__control_remove_ticker(struct control_ticker *ticker)
+{
+	pthread_mutex_lock(&lock);
+	list_unlink(&ticker->link);
+	pthread_mutex_unlock(&lock);
+	weft__control_unhold();
+}
+
+void weft__control_want_tick(struct control_ticker *ticker)
+{
+	/* T1. */
+	if (!atomic_exchange_explicit(&ticker->wanted, true, memory_order_release))
+		wake_control();
 }
 
 /* ---- Watches ---- */

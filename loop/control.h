@@ -15,7 +15,7 @@
 
 #include <weft/loop.h>
 
-#include "base/base.h"
+#include "base/list.h"
 
 /* Thread: any. Keeps the control thread alive beside the loops. Return: 0 or a negative
  * errno. */
@@ -37,6 +37,26 @@ int weft__control_watch(int fd, void (*fn)(int fd, void *arg), void *arg);
 void weft__control_unwatch(int fd);
 /* The same, for a handler of the control thread's. */
 void weft__control_unwatch_here(int fd);
+
+/*
+ * Something that a layer above looks at now and then, whoever is blocked. tick runs on the
+ * control thread with the control lock held, at the time that it returned the last time, or as
+ * soon as somebody wants it.
+ */
+struct control_ticker {
+	struct list link; /* under the control lock */
+	weft_time due; /* the same */
+	/* Return: when it is due again, on CLOCK_MONOTONIC; WEFT_FOREVER: when wanted. */
+	weft_time (*tick)(struct control_ticker *ticker, weft_time now);
+	atomic_bool wanted; /* T1: release by who wants it, acquire by the tick */
+};
+
+/* Thread: any. Keeps the control thread alive meanwhile. Return: 0 or a negative errno. */
+int weft__control_add_ticker(struct control_ticker *ticker);
+/* Thread: any, but not in a tick. After this no tick runs. */
+void weft__control_remove_ticker(struct control_ticker *ticker);
+/* Thread: any, also in a tick; no lock is taken. What the caller did before is seen by it. */
+void weft__control_want_tick(struct control_ticker *ticker);
 
 /*
  * Thread: any. fn runs on the control thread when a signal arrives; what was set before

@@ -201,20 +201,28 @@ void weft_loop_unref(weft_loop *loop)
 
 /* Relaxed: a hint for those who would spin. */
 static atomic_int n_running;
-static int n_cpus_to_spin_on; /* 0: on none, since a quota would make us pay */
+static atomic_int n_cpus_to_spin_on; /* 0: on none, since a quota would make us pay */
 static pthread_once_t cpus_once = PTHREAD_ONCE_INIT;
 
 static void count_cpus(void)
 {
 	int n = weft__cpus();
 
-	n_cpus_to_spin_on = n > 1 && !weft__cpus_have_quota() ? n : 0;
+	atomic_store_explicit(&n_cpus_to_spin_on,
+			      n > 1 && !weft__cpus_have_quota() ? n : 0,
+			      memory_order_relaxed);
 }
 
 bool weft__loops_have_cpus(void)
 {
 	return atomic_load_explicit(&n_running, memory_order_relaxed) <=
-	       n_cpus_to_spin_on;
+	       atomic_load_explicit(&n_cpus_to_spin_on, memory_order_relaxed);
+}
+
+int weft__loops_spare_cpus(void)
+{
+	return atomic_load_explicit(&n_cpus_to_spin_on, memory_order_relaxed) -
+	       atomic_load_explicit(&n_running, memory_order_relaxed);
 }
 
 /* While a loop runs, its thread blocks SIGPIPE and gets its timers at once. */

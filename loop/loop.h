@@ -198,6 +198,8 @@ static inline void loop_want_look(weft_loop *loop)
 void weft__loop_round(weft_loop *loop, weft_time deadline);
 /* Could each loop that runs in this process have a CPU of its own, unpaid for? Thread: any. */
 bool weft__loops_have_cpus(void);
+/* How many CPUs would be left then; 0 or less if none, or if they are paid for. Thread: any. */
+int weft__loops_spare_cpus(void);
 /* Makes the loop this thread's, which may run rounds then; and gives it back. */
 int weft__loop_enter(weft_loop *loop);
 void weft__loop_leave(weft_loop *loop);

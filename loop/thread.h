@@ -17,6 +17,8 @@ struct thread {
 	uint64_t id; /* 0: not numbered yet, or forked */
 	weft_loop *loop; /* the loop that runs here */
 	void *task; /* task/'s: the task that runs here */
+	/* The control thread, which holds the control lock whenever it runs anything. */
+	bool is_control;
 	bool runs_job; /* executor/'s: the thread belongs to a pool */
 	/* executor/'s: weft_return() of the job that runs here; NULL without one. */
 	int (*return_value)(void *value, void (*destroy)(void *value));
