@@ -6,10 +6,10 @@
  * is over, what is queued is dropped, jobs that own their argument are abandoned, and what still
  * runs is named; its threads end when it does, and the pool's memory stays until then.
  *
- *   C1  closing is raised, then n_queued is looked at; who takes a place raises n_queued, then
+ *   C1  closing is raised, then `waiting` is looked at; who takes a place raises `waiting`, then
  *       looks at closing.
- *   C2  n_queued falls to nothing, then closing is looked at; the closer raises closing, then
- *       looks at n_queued. A worker that goes to sleep has set its bit before it looks at both.
+ *   C2  `waiting` falls to nothing, then closing is looked at; the closer raises closing, then
+ *       looks at `waiting`. A worker that goes to sleep has set its bit before it looks at both.
  *
  * All are sequentially consistent, so in each pair one sees the other.
  */
@@ -51,14 +51,25 @@ static void tell(struct closer *closer)
 void weft__pool_check_end(weft_executor *pool)
 {
 	if (!atomic_load_explicit(&pool->closing, memory_order_seq_cst) ||
-	    atomic_load_explicit(&pool->n_queued, memory_order_seq_cst))
+	    waiting_places(load_waiting(pool)))
 		return;
 	weft__wake_all(pool); /* so that they end */
 	pthread_mutex_lock(&pool->lock);
-	if (pool->closer && pool->n_threads == 0 &&
-	    !atomic_load_explicit(&pool->n_queued, memory_order_seq_cst))
+	if (pool->closer && pool->n_threads == 0 && !waiting_places(load_waiting(pool)))
 		tell(pool->closer);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+void weft__pool_let_go(weft_executor *pool)
+{
+	bool is_over;
+
+	pthread_mutex_lock(&pool->lock);
+	is_over = pool->released && pool->n_threads == 0;
+	pthread_mutex_unlock(&pool->lock);
+	if (is_over)
+		weft__keeper_stop(pool);
+	weft__pool_unref(pool);
 }
 
 /* ---- Waiting as a task ---- */
@@ -160,49 +171,44 @@ static int drop_queued(weft_executor *pool)
 {
 	/* Acquire: L3. */
 	int n_lanes = atomic_load_explicit(&pool->n_lanes, memory_order_acquire);
-	int n_dropped = 0;
+	int code = weft__pool_refuse(pool), n_dropped;
+	const struct weft_error *error = weft__error_take(code);
 
-	for (int i = 0; i <= n_lanes; i++) {
-		uint64_t at = 0;
-
-		for (;;) {
-			struct job *job =
-				i == n_lanes
-					? weft__queue_claim(pool)
-					: weft__lane_sweep(atomic_load_explicit(
-								   &pool->lanes[i],
-								   memory_order_relaxed),
-							   &at);
-
-			if (!job)
-				break;
-			(void)weft__pool_refuse(pool);
-			weft__job_drop(job, -ESHUTDOWN, weft__error_take(-ESHUTDOWN));
-			weft__place_give(pool, 1);
-			n_dropped++;
-		}
-	}
+	n_dropped = weft__queue_fail(pool, code, error);
+	for (int i = 0; i < n_lanes; i++) /* Relaxed: ordered by n_lanes. */
+		n_dropped += weft__lane_fail(atomic_load_explicit(&pool->lanes[i],
+								  memory_order_relaxed),
+					     code, error);
+	weft_error_unref(error);
 	return n_dropped;
 }
 
-static void abandon_running(weft_executor *pool)
+/* One that runs, with a reference, which the closer has not dealt with; or NULL. */
+static struct kept_job *next_running(weft_executor *pool)
 {
-	for (;;) {
-		struct list *link;
-		struct kept_job *kept = NULL;
+	struct kept_job *found = NULL;
 
-		pthread_mutex_lock(&pool->lock);
-		link = list_pop_front(&pool->running);
-		if (link) {
-			kept = list_entry(link, struct kept_job, running_link);
-			/* Relaxed: the worker holds a reference while it is listed. */
-			atomic_fetch_add_explicit(&kept->references, 1,
-						  memory_order_relaxed);
-		}
-		pthread_mutex_unlock(&pool->lock);
-		if (!kept)
-			return;
-		(void)weft__kept_cancel(kept);
+	pthread_mutex_lock(&pool->lock);
+	list_for_each (link, &pool->running) {
+		struct kept_job *kept = list_entry(link, struct kept_job, running_link);
+
+		if (kept->is_shut)
+			continue;
+		kept->is_shut = true;
+		/* Relaxed: it is listed, so the worker's reference is there. */
+		atomic_fetch_add_explicit(&kept->references, 1, memory_order_relaxed);
+		found = kept;
+		break;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return found;
+}
+
+static void shut_running(weft_executor *pool)
+{
+	for (struct kept_job *kept = next_running(pool); kept;
+	     kept = next_running(pool)) {
+		weft__kept_shut(kept);
 		weft__kept_unref(kept);
 	}
 }
@@ -264,7 +270,7 @@ static bool cut_off(weft_executor *pool, weft_task *me)
 	while (!has_ended(pool)) {
 		if (each_running(pool, NULL) > 0 || weft__clock() > limit) {
 			(void)each_running(pool, report_running);
-			abandon_running(pool);
+			shut_running(pool);
 			return false;
 		}
 		/* Threads that have nothing to do are on their way out. */
@@ -292,7 +298,7 @@ static void release(weft_executor *pool)
 	pthread_mutex_unlock(&pool->lock);
 	if (must_join)
 		pthread_join(last, NULL);
-	weft__pool_unref(pool);
+	weft__pool_let_go(pool);
 }
 
 int weft__pool_close(weft_executor *pool, weft_time grace_ns)

@@ -27,7 +27,13 @@ enum {
 	BITS = 64, /* of a word of pool->idle */
 	/* So many are woken by one caller; each of them goes on waking before it begins. */
 	FAN_OUT = 2,
+	/* Spinning. */
+	LOOKS_PER_CLOCK = 16,
+	SKIP_MAX =
+		15, /* a worker for whom spinning never pays tries once in so many sleeps */
 };
+
+#define SPIN_NS (20 * WEFT_USEC)
 
 /* ---- Looking for work ---- */
 
@@ -40,7 +46,10 @@ bool weft__pool_has_work(weft_executor *pool)
 		return true;
 	/* C2: nothing is left, so there is something to do: to end. */
 	if (unlikely(atomic_load_explicit(&pool->closing, memory_order_seq_cst) &&
-		     !atomic_load_explicit(&pool->n_queued, memory_order_seq_cst)))
+		     !waiting_places(load_waiting(pool))))
+		return true;
+	if (unlikely(atomic_load_explicit(&pool->n_stuck, memory_order_seq_cst) &&
+		     weft__streak_can_steal(pool)))
 		return true;
 	for (int i = 0; i < n; i++) {
 		/* Relaxed: ordered by n_lanes. */
@@ -85,10 +94,52 @@ static bool sleep_until_awake(struct worker *worker, weft_time timeout_ns)
 	return true;
 }
 
+/* ---- Spinning ---- */
+
+/* Relaxed: how many workers of the process spin; a count. */
+static atomic_int n_spinning;
+
+static bool watch_queues(weft_executor *pool)
+{
+	weft_time end = weft__clock() + SPIN_NS;
+
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (weft__pool_has_work(pool))
+				return true;
+			weft__cpu_relax();
+		}
+	} while (weft__clock() < end);
+	return false;
+}
+
+/* As a loop does before it sleeps: loop/idle.c says when that pays. Return: has something come? */
+static bool spin(struct worker *worker)
+{
+	bool came = false;
+
+	if (worker->spins_skipped < worker->spin_skip) {
+		worker->spins_skipped++;
+		return false;
+	}
+	if (atomic_fetch_add_explicit(&n_spinning, 1, memory_order_relaxed) <
+	    weft__loops_spare_cpus()) {
+		worker->spins_skipped = 0;
+		came = watch_queues(worker->pool);
+		worker->spin_skip = came ? 0 : MIN(worker->spin_skip * 2 + 1, SKIP_MAX);
+	}
+	atomic_fetch_sub_explicit(&n_spinning, 1, memory_order_relaxed);
+	return came;
+}
+
+/* ---- Idling ---- */
+
 enum idle_end weft__idle(struct worker *worker, weft_time timeout_ns)
 {
 	weft_executor *pool = worker->pool;
 
+	if (spin(worker))
+		return IDLE_AGAIN;
 	/* Relaxed: nobody writes it before it finds the bit. */
 	atomic_store_explicit(&worker->awake, 0, memory_order_relaxed);
 	/* D3, then D1. */
@@ -146,24 +197,45 @@ void weft__wake_all(weft_executor *pool)
 		;
 }
 
-int weft__spread(weft_executor *pool, int max_new)
+/* How many workers should be ready, by what waits? */
+static int wanted(uint64_t waiting)
 {
-	int n_woken = 0, r = 0;
+	int n_long = waiting_long(waiting);
 
-	/* D2 to the left, D1 to the right. */
-	while (atomic_load_explicit(&pool->n_ready, memory_order_seq_cst) <
-	       atomic_load_explicit(&pool->n_queued, memory_order_seq_cst)) {
-		if (n_woken == FAN_OUT)
+	return n_long + (waiting_places(waiting) > n_long);
+}
+
+bool weft__spread_is_due(weft_executor *pool)
+{
+	return atomic_load_explicit(&pool->n_ready, memory_order_seq_cst) <
+	       wanted(load_waiting(pool));
+}
+
+int weft__spread(weft_executor *pool, int n_short, int max_new)
+{
+	int n_woken = 0, n_ready, r = 0;
+
+	for (;;) {
+		/* D2 to the left, D1 to the right. */
+		n_ready = atomic_load_explicit(&pool->n_ready, memory_order_seq_cst);
+		if (n_ready >= wanted(load_waiting(pool)))
 			break;
+		if (n_woken == FAN_OUT)
+			return 0;
 		if (weft__wake_one(pool)) {
 			n_woken++;
 			continue;
 		}
 		if (n_woken > 0 || max_new-- == 0)
-			break;
+			return 0;
 		r = weft__thread_add(pool);
 		if (r <= 0)
+			return r;
+	}
+	/* More for short ones is a gain, not a duty: whoever is awake will do. */
+	for (; n_ready < n_short && n_woken < FAN_OUT; n_ready++, n_woken++) {
+		if (!weft__wake_one(pool))
 			break;
 	}
-	return MIN(r, 0);
+	return 0;
 }

@@ -23,9 +23,12 @@
 struct lane;
 struct worker;
 
+enum { JOB_ALIGNMENT = 16 };
+
+/* Aligned, so that a slot has room for a number beside the address. */
 struct job {
 	/* To the loop that waits; before that, its place in the common queue. */
-	struct handle done;
+	alignas(JOB_ALIGNMENT) struct handle done;
 	weft_fn *fn;
 	void *arg;
 	const struct weft_error *error; /* of the failure `result`; the receiver's */
@@ -33,6 +36,7 @@ struct job {
 	uint64_t position; /* in that ring */
 	int result;
 	bool is_kept; /* it is the head of a struct kept_job */
+	bool is_long; /* counted as one that may take long, while it is queued */
 };
 
 /* What happened to a kept job, as bits, so that each side sees what came before it. */
@@ -40,6 +44,8 @@ enum {
 	KEPT_STARTED = 1 << 0, /* a worker has it */
 	KEPT_ENDED = 1 << 1, /* its function has returned */
 	KEPT_CANCELLED = 1 << 2, /* whoever waited has given up */
+	KEPT_EXPIRED = 1 << 3, /* the keeper has told the future that it was too late */
+	KEPT_QUEUED = 1 << 4, /* its deadline is watched, and it can be found now */
 };
 
 struct kept_job {
@@ -59,9 +65,17 @@ struct kept_job {
 	void *copy; /* of the argument */
 	const char *name; /* NULL: the function's */
 	const void *place; /* who asked for it */
+	weft_time deadline; /* of its start; WEFT_FOREVER: none */
 	bool owns_arg; /* it can be abandoned */
-	struct list running_link; /* in pool->running, under its lock */
+	bool is_interruptible;
 	bool has_waiter; /* a task waits for `done` */
+	bool was_abandoned; /* what `done` says in that case */
+	/* Under the pool's lock. */
+	struct list running_link; /* in pool->running, if it can be cut short */
+	struct list timed_link; /* in pool->timed, if it has a deadline */
+	pid_t tid; /* where it runs, if it is interruptible */
+	bool is_interrupted; /* it is being asked to end */
+	bool is_shut; /* the closer has dealt with it */
 	/* Of weft_return(). */
 	void *value;
 	weft_destroy *destroy_value;
@@ -95,9 +109,21 @@ void weft__kept_drop(struct kept_job *kept, int code, const struct weft_error *e
  * or is abandoned.
  */
 bool weft__kept_cancel(struct kept_job *kept);
+/* Thread: any. The pool gives up a job that runs: as far as can be it is cut short. */
+void weft__kept_shut(struct kept_job *kept);
+
+/* Thread: any. The deadline of a job that is about to be queued is watched; and no more. */
+void weft__kept_watch(struct kept_job *kept);
+void weft__kept_unwatch(struct kept_job *kept);
+/* Thread: the control thread's. Ends jobs whose time is over. Return: when the next one is. */
+weft_time weft__kept_expire(weft_executor *pool, weft_time now);
+/* Thread: the control thread's. Asks again. Return: is there a job that has not answered? */
+bool weft__kept_interrupt(weft_executor *pool);
 
 /* The message to the loop that waits. Thread: any. */
 void weft__job_deliver(struct job *job);
+/* The messages of n plain jobs to the one loop that waits for all of them. */
+void weft__job_deliver_all(_Atomic(struct job *) *jobs, int n);
 /* Thread: whoever took it from its queue. Ends any job without running it. */
 void weft__job_drop(struct job *job, int code, const struct weft_error *error);
 

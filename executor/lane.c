@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* Short jobs that take so long together are worth another worker. */
+#define WORTH_WAKING_NS (20 * WEFT_USEC)
+
 static void leave_loop(struct loop_attachment *attachment);
 static void hand_over(struct loop_flush *flush);
 
@@ -56,7 +59,7 @@ static uint64_t ring_slots(const weft_executor *pool)
 
 static struct lane *new_lane(weft_executor *pool, uint64_t n_slots)
 {
-	size_t size = sizeof(struct lane) + n_slots * sizeof(_Atomic(struct job *));
+	size_t size = sizeof(struct lane) + n_slots * sizeof(_Atomic uintptr_t);
 	struct lane *lane = weft__aligned_alloc(
 		CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 
@@ -64,7 +67,7 @@ static struct lane *new_lane(weft_executor *pool, uint64_t n_slots)
 		return NULL;
 	memset(lane, 0, sizeof(*lane));
 	for (uint64_t i = 0; i < n_slots; i++)
-		atomic_init(&lane->slots[i], NULL);
+		atomic_init(&lane->slots[i], 0);
 	lane->mask = n_slots ? n_slots - 1 : 0;
 	lane->is_listed = n_slots > 0;
 	lane->pool = pool;
@@ -181,41 +184,44 @@ static void leave_loop(struct loop_attachment *attachment)
 
 /* ---- The loop's side ---- */
 
+/* What is known of the job's function is noted with it. Return: what goes into its slot. */
+static uintptr_t appraise(struct lane *lane, struct job *job)
+{
+	weft_executor *pool = lane->pool;
+	int n = weft__habit_streak(&pool->habits, job->fn);
+
+	job->is_long = n == 1;
+	if (n == 1)
+		count_as_long(pool, job);
+	else
+		lane->short_ns += weft__habit_average(&pool->habits, job->fn);
+	return (uintptr_t)job | (uintptr_t)(n - 1);
+}
+
 void weft__lane_put(struct lane *lane, struct job *job)
 {
-	_Atomic(struct job *) *slot = &lane->slots[lane->next & lane->mask];
+	_Atomic uintptr_t *slot = &lane->slots[lane->next & lane->mask];
 
 	loop_want_flush(lane->loop, &lane->flush);
 	/* Relaxed: a full slot is an old one, and stays full until somebody empties it. */
 	if (unlikely(!lane->is_listed ||
 		     atomic_load_explicit(slot, memory_order_relaxed))) {
-		job->lane = NULL;
 		weft__queue_put(lane->pool, job);
 		return;
 	}
 	job->lane = lane;
 	job->position = lane->next++;
 	/* L4. */
-	atomic_store_explicit(slot, job, memory_order_release);
+	atomic_store_explicit(slot, appraise(lane, job), memory_order_release);
 }
 
-/* Nobody will ever run what this loop has queued: it learns why. */
+/* There is no thread at all: what this loop has queued learns why. */
 static void fail_all(struct lane *lane, int code)
 {
 	const struct weft_error *error = weft__error_take(code);
-	weft_executor *pool = lane->pool;
-	uint64_t at = 0;
 
-	for (struct job *job = weft__lane_sweep(lane, &at); job;
-	     job = weft__lane_sweep(lane, &at)) {
-		weft__job_drop(job, code, weft_error_ref(error));
-		weft__place_give(pool, 1);
-	}
-	for (struct job *job = weft__queue_claim(pool); job;
-	     job = weft__queue_claim(pool)) {
-		weft__job_drop(job, code, weft_error_ref(error));
-		weft__place_give(pool, 1);
-	}
+	(void)weft__lane_fail(lane, code, error);
+	(void)weft__queue_fail(lane->pool, code, error);
 	weft_error_unref(error);
 }
 
@@ -223,60 +229,111 @@ static void fail_all(struct lane *lane, int code)
 static void hand_over(struct loop_flush *flush)
 {
 	struct lane *lane = container_of(flush, struct lane, flush);
+	/* A worker for each so much of work, as long as there are CPUs for them. */
+	int n_short = (int)MIN(lane->short_ns / WORTH_WAKING_NS, lane->pool->n_cpus - 1);
 	int r;
 
+	lane->short_ns = 0;
 	/* L1. */
 	atomic_store_explicit(&lane->tail, lane->next, memory_order_seq_cst);
-	r = weft__spread(lane->pool, 1);
+	r = weft__spread(lane->pool, n_short, 1);
 	if (unlikely(r < 0))
 		fail_all(lane, r);
 }
 
 /* ---- The workers' side ---- */
 
-struct job *weft__lane_claim(struct lane *lane)
+static struct job *job_in(uintptr_t slot)
+{
+	return (struct job *)(slot & ~(uintptr_t)(JOB_ALIGNMENT - 1));
+}
+
+/*
+ * How many of the `n` slots from `head` on may be taken at once? What is read may be old: it only
+ * says how many, and L5 says what.
+ */
+static int streak_at(struct lane *lane, uint64_t head, uint64_t n)
+{
+	/* Leave as much to others as is taken, and no more than a streak's worth. */
+	int limit = (int)MIN(n / 2 + 1, (uint64_t)STREAK_MAX);
+
+	for (int i = 0; i < limit; i++) {
+		uintptr_t slot = atomic_load_explicit(
+			&lane->slots[(head + (uint64_t)i) & lane->mask],
+			memory_order_relaxed);
+		int allowed = (int)(slot & (JOB_ALIGNMENT - 1)) + 1;
+
+		if (allowed <= i)
+			return MAX(i, 1);
+		limit = MIN(limit, allowed);
+	}
+	return limit;
+}
+
+struct job *weft__lane_empty(struct lane *lane, uint64_t position)
+{
+	/* L5. */
+	return job_in(atomic_exchange_explicit(&lane->slots[position & lane->mask], 0,
+					       memory_order_acquire));
+}
+
+bool weft__lane_claim(struct lane *lane, bool streaks, struct claim *claim)
 {
 	/* L6. */
 	uint64_t head = atomic_load_explicit(&lane->head, memory_order_acquire);
 
-	/* L2. */
-	while (head != atomic_load_explicit(&lane->tail, memory_order_acquire)) {
-		struct job *job;
+	for (;;) {
+		/* L2. */
+		uint64_t n =
+			atomic_load_explicit(&lane->tail, memory_order_acquire) - head;
+		int take;
 
+		if (n == 0)
+			return false;
+		take = streaks && n > 1 ? streak_at(lane, head, n) : 1;
 		/* L6, both. */
-		if (!atomic_compare_exchange_weak_explicit(&lane->head, &head, head + 1,
-							   memory_order_acq_rel,
-							   memory_order_acquire))
+		if (!atomic_compare_exchange_weak_explicit(
+			    &lane->head, &head, head + (uint64_t)take,
+			    memory_order_acq_rel, memory_order_acquire))
 			continue;
-		/* L5. */
-		job = atomic_exchange_explicit(&lane->slots[head & lane->mask], NULL,
-					       memory_order_acquire);
-		if (likely(job))
-			return job;
-		head++;
+		do {
+			claim->job = weft__lane_empty(lane, head++);
+			take--;
+		} while (!claim->job && take > 0);
+		if (!claim->job)
+			continue;
+		claim->lane = lane;
+		claim->at = head;
+		claim->n = take;
+		return true;
 	}
-	return NULL;
 }
 
 bool weft__lane_withdraw(struct lane *lane, struct job *job)
 {
-	struct job *expected = job;
+	_Atomic uintptr_t *slot = &lane->slots[job->position & lane->mask];
+	/* Relaxed: if it is this job's, it stays so until somebody takes it, as below. */
+	uintptr_t seen = atomic_load_explicit(slot, memory_order_relaxed);
 
 	/* L5. */
-	return atomic_compare_exchange_strong_explicit(
-		&lane->slots[job->position & lane->mask], &expected, NULL,
-		memory_order_acquire, memory_order_relaxed);
+	return job_in(seen) == job &&
+	       atomic_compare_exchange_strong_explicit(
+		       slot, &seen, 0, memory_order_acquire, memory_order_relaxed);
 }
 
-struct job *weft__lane_sweep(struct lane *lane, uint64_t *at)
+int weft__lane_fail(struct lane *lane, int code, const struct weft_error *error)
 {
-	while (lane->is_listed && *at <= lane->mask) {
-		struct job *job = atomic_exchange_explicit(&lane->slots[*at], NULL,
-							   memory_order_acquire);
+	int n_failed = 0;
 
-		if (job) /* L5. */
-			return job;
-		++*at;
+	if (!lane->is_listed)
+		return 0;
+	for (uint64_t i = 0; i <= lane->mask; i++) {
+		struct job *job = weft__lane_empty(lane, i);
+
+		if (!job)
+			continue;
+		weft__job_fail(lane->pool, job, code, error);
+		n_failed++;
 	}
-	return NULL;
+	return n_failed;
 }

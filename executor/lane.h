@@ -6,6 +6,12 @@
  * out of the slot by exchange. A job that is withdrawn was taken out before: the worker finds
  * nothing and goes on. So a slot decides who has the job; head and tail only say where to look.
  *
+ * A slot holds, in the low bits of the address, how many jobs beyond this one may be taken at
+ * once, as far as its function was known when it was queued: so a worker that looks at the slots
+ * ahead knows how many to take without looking at jobs that are not its own. A worker that moved
+ * the head over several slots empties them one after the other; the rest stay there for whoever
+ * comes first (streak.c).
+ *
  * The ring has more than twice as many slots as jobs may wait. Should the tail come round to a
  * slot that is still full (its worker was held up between its two steps), the job goes into the
  * common queue instead. A worker that is so late finds the next round's job in its slot, perhaps
@@ -32,17 +38,20 @@ struct lane {
 	alignas(CACHE_LINE) _Atomic uint64_t head;
 	/* Written by the loop, once a turn. */
 	alignas(CACHE_LINE) _Atomic uint64_t tail;
+	/* Any thread; written when a loop takes the lane or leaves it. */
+	alignas(CACHE_LINE) uint64_t mask; /* slots - 1 */
+	bool is_listed; /* workers look into it; else all goes to the common queue */
+	weft_executor *pool; /* with a reference while a loop has it */
+	weft_loop *loop; /* with a reference; NULL: it is free. Under the pool's lock */
+	struct lane *next_kept; /* of those that outlive their loop */
 	/* Loop thread. */
 	alignas(CACHE_LINE) uint64_t next; /* where the next job goes */
+	weft_time short_ns; /* what the short jobs put there this turn will take */
+	size_t n_in_flight; /* jobs whose message is still to come */
 	struct loop_flush flush;
 	struct loop_attachment attachment;
-	weft_executor *pool; /* with a reference while a loop has it */
-	weft_loop *loop; /* with a reference; NULL: it is free (under the pool's lock) */
-	size_t n_in_flight; /* jobs whose message is still to come */
-	uint64_t mask; /* slots - 1 */
-	struct lane *next_kept; /* of those that outlive their loop */
-	bool is_listed; /* workers look into it; else all goes to the common queue */
-	_Atomic(struct job *) slots[];
+	/* Written by the loop, then by whoever empties it: L4 and L5. */
+	alignas(CACHE_LINE) _Atomic uintptr_t slots[];
 };
 
 /* Thread: loop. The loop's lane in the pool that is meant. Return: 0 or a negative errno. */
@@ -51,13 +60,15 @@ int weft__lane_get(weft_loop *loop, weft_executor *executor, struct lane **lane)
 /* Thread: loop. Queues a job that has a place; it is handed over at the end of the turn. */
 void weft__lane_put(struct lane *lane, struct job *job);
 
-/* Thread: any. The first job of the lane, or NULL. */
-struct job *weft__lane_claim(struct lane *lane);
+/* Thread: any. The first job of the lane, and further ones if they are `streaks`; or false. */
+bool weft__lane_claim(struct lane *lane, bool streaks, struct claim *claim);
+/* Thread: any. The job in a slot that the head has passed; NULL if somebody has it. */
+struct job *weft__lane_empty(struct lane *lane, uint64_t position);
 /* Thread: any. Takes this job out; false if somebody has it. */
 bool weft__lane_withdraw(struct lane *lane, struct job *job);
 
-/* Thread: any. Takes out any job, handed over or not; NULL if there is none. */
-struct job *weft__lane_sweep(struct lane *lane, uint64_t *at);
+/* Thread: any. Drops all jobs, handed over or not. Return: how many. */
+int weft__lane_fail(struct lane *lane, int code, const struct weft_error *error);
 
 static inline bool lane_has_work(const struct lane *lane)
 {

@@ -1,12 +1,12 @@
 /*
  * Places in the queue of a pool: how many jobs may wait, and who waits for one.
  *
- * n_queued counts the places taken. Whoever finds none free waits in line, first come first
+ * `waiting` counts the places taken. Whoever finds none free waits in line, first come first
  * served, and is given its place by whoever gives one back; so a place that is given back while
  * somebody waits never goes to one who comes later.
  *
- *   P1  a place is given back: n_queued falls, then n_in_line is looked at.
- *   P2  somebody gets in line: n_in_line rises, then n_queued is looked at.
+ *   P1  a place is given back: `waiting` falls, then n_in_line is looked at.
+ *   P2  somebody gets in line: n_in_line rises, then `waiting` is looked at.
  *
  * Both are sequentially consistent, so one of them sees the other.
  */
@@ -31,14 +31,15 @@ struct place_wait {
 static bool grab(weft_executor *pool)
 {
 	/* Relaxed: only compared. */
-	int n = atomic_load_explicit(&pool->n_queued, memory_order_relaxed);
+	uint64_t waiting = atomic_load_explicit(&pool->waiting, memory_order_relaxed);
 
 	do {
-		if (n >= pool->queue_limit)
+		if (waiting_places(waiting) >= pool->queue_limit)
 			return false;
 		/* D2, and P2 where somebody gets in line. */
-	} while (!atomic_compare_exchange_weak_explicit(
-		&pool->n_queued, &n, n + 1, memory_order_seq_cst, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&pool->waiting, &waiting,
+							waiting + 1, memory_order_seq_cst,
+							memory_order_relaxed));
 	return true;
 }
 
@@ -47,6 +48,12 @@ bool weft__place_try(weft_executor *pool)
 	/* Relaxed: who gets in line right now may as well have come after us. */
 	return !atomic_load_explicit(&pool->n_in_line, memory_order_relaxed) &&
 	       grab(pool);
+}
+
+void weft__place_force(weft_executor *pool)
+{
+	/* D2. */
+	atomic_fetch_add_explicit(&pool->waiting, 1, memory_order_seq_cst);
 }
 
 /* ---- The line ---- */
@@ -78,11 +85,13 @@ static void serve(weft_executor *pool)
 		decide(list_entry(pool->line.next, struct place_wait, link), 0);
 }
 
-void weft__place_give(weft_executor *pool, int n)
+void weft__place_give(weft_executor *pool, int n, int n_long)
 {
+	uint64_t gone = (uint64_t)n_long << 32 | (uint64_t)n;
 	/* P1. */
-	int left =
-		atomic_fetch_sub_explicit(&pool->n_queued, n, memory_order_seq_cst) - n;
+	int left = waiting_places(
+		atomic_fetch_sub_explicit(&pool->waiting, gone, memory_order_seq_cst) -
+		gone);
 
 	if (unlikely(atomic_load_explicit(&pool->n_in_line, memory_order_seq_cst))) {
 		pthread_mutex_lock(&pool->lock);
@@ -219,7 +228,7 @@ int weft__place_take(weft_executor *pool)
 	/* C1: the pool may have been closed before we had the place. */
 	if (unlikely(r == 0 &&
 		     atomic_load_explicit(&pool->closing, memory_order_seq_cst))) {
-		weft__place_give(pool, 1);
+		weft__place_give(pool, 1, 0);
 		r = -ESHUTDOWN;
 	}
 	return r == -ESHUTDOWN ? weft__pool_refuse(pool) : r;

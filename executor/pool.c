@@ -50,6 +50,7 @@ void weft__pool_unref(weft_executor *pool)
 	(void)pthread_attr_destroy(&pool->attributes);
 	pthread_mutex_destroy(&pool->lock);
 	pthread_mutex_destroy(&pool->queue_lock);
+	pthread_mutex_destroy(&pool->keeper_lock);
 	free(pool);
 }
 
@@ -89,6 +90,7 @@ static void apply_options(weft_executor *pool,
 	pool->queue_limit = options->queue_limit ? options->queue_limit : DEFAULT_QUEUE;
 	pool->idle_ns = options->idle_ns ? options->idle_ns : DEFAULT_IDLE_S * WEFT_SEC;
 	pool->refuses = options->when_full == WEFT_REFUSE_WHEN_FULL;
+	pool->n_cpus = weft__cpus();
 	/* Twice, for threads that are lost to jobs nobody waits for. */
 	pool->n_slots = (2 * max + BITS - 1) / BITS * BITS;
 }
@@ -138,9 +140,12 @@ static int new_pool(const struct weft_thread_pool_options *options, bool is_shar
 	atomic_init(&pool->references, 1);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_mutex_init(&pool->queue_lock, NULL);
+	pthread_mutex_init(&pool->keeper_lock, NULL);
 	list_init(&pool->queue);
 	list_init(&pool->line);
 	list_init(&pool->running);
+	list_init(&pool->timed);
+	list_init(&pool->keeper.link);
 	*out = pool;
 	return 0;
 free_idle:
@@ -252,13 +257,17 @@ int weft__pool_refuse(const weft_executor *pool)
 
 void weft__pool_count(weft_executor *pool, struct pool_counts *counts)
 {
+	uint64_t waiting;
+
 	*counts = (struct pool_counts){ 0 };
 	pthread_mutex_lock(&pool->lock);
 	counts->n_threads = pool->n_threads;
 	counts->n_abandoned = pool->n_abandoned;
 	pthread_mutex_unlock(&pool->lock);
 	/* Relaxed: old by the time they are looked at. */
-	counts->n_queued = atomic_load_explicit(&pool->n_queued, memory_order_relaxed);
+	waiting = atomic_load_explicit(&pool->waiting, memory_order_relaxed);
+	counts->n_queued = waiting_places(waiting);
+	counts->n_queued_long = waiting_long(waiting);
 	for (int i = 0; i < pool->n_slots / BITS; i++)
 		counts->n_idle += __builtin_popcountll(
 			atomic_load_explicit(&pool->idle[i], memory_order_relaxed));

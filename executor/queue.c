@@ -1,7 +1,7 @@
 /*
  * The common queue: jobs of plain threads, and of loops that have no lane. One lock.
  */
-#include "executor/lane.h"
+#include "executor/pool.h"
 
 static void count(weft_executor *pool, int change)
 {
@@ -13,6 +13,8 @@ static void count(weft_executor *pool, int change)
 
 void weft__queue_put(weft_executor *pool, struct job *job)
 {
+	job->lane = NULL;
+	count_as_long(pool, job);
 	pthread_mutex_lock(&pool->queue_lock);
 	list_push_back(&pool->queue, &job->done.link);
 	count(pool, 1);
@@ -33,6 +35,18 @@ struct job *weft__queue_claim(weft_executor *pool)
 	return link ? container_of(link, struct job, done.link) : NULL;
 }
 
+int weft__queue_fail(weft_executor *pool, int code, const struct weft_error *error)
+{
+	int n_failed = 0;
+
+	for (struct job *job = weft__queue_claim(pool); job;
+	     job = weft__queue_claim(pool)) {
+		weft__job_fail(pool, job, code, error);
+		n_failed++;
+	}
+	return n_failed;
+}
+
 bool weft__queue_withdraw(weft_executor *pool, struct job *job)
 {
 	bool found = false;
@@ -47,15 +61,5 @@ bool weft__queue_withdraw(weft_executor *pool, struct job *job)
 		}
 	}
 	pthread_mutex_unlock(&pool->queue_lock);
-	return found;
-}
-
-bool weft__job_withdraw(weft_executor *pool, struct job *job)
-{
-	bool found = job->lane ? weft__lane_withdraw(job->lane, job)
-			       : weft__queue_withdraw(pool, job);
-
-	if (found)
-		weft__place_give(pool, 1);
 	return found;
 }

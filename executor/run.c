@@ -56,7 +56,7 @@ static int enter(weft_executor *executor, weft_task *me, struct lane **out)
 		return r;
 	r = weft__cancel_point(me);
 	if (unlikely(r < 0)) {
-		weft__place_give(lane->pool, 1);
+		weft__place_give(lane->pool, 1, 0);
 		return r;
 	}
 	*out = lane;
@@ -116,6 +116,18 @@ static enum cancel_answer give_up(struct park *park)
 	return CANCEL_ENDS;
 }
 
+static int receive_kept(weft_task *me, const struct kept_job *kept)
+{
+	/* K1. */
+	unsigned state = atomic_load_explicit(&kept->state, memory_order_acquire);
+	int r = receive(&kept->job);
+
+	/* Given up in the moment of its start: then our request has had its effect. */
+	if (r == -ECANCELED && !(state & KEPT_ENDED))
+		(void)weft__deliver(me);
+	return r;
+}
+
 static int run_owned(weft_task *me, struct lane *lane, struct kept_job *kept)
 {
 	struct run run = {
@@ -128,14 +140,14 @@ static int run_owned(weft_task *me, struct lane *lane, struct kept_job *kept)
 	kept->has_waiter = true;
 	kept->owns_arg = true;
 	r = submit_and_wait(&run);
-	if (r == 0) {
-		r = receive(&kept->job);
-		/* Dropped in the moment of its start: then the request has had its effect. */
-		if (r == -ECANCELED &&
-		    !(atomic_load_explicit(&kept->state, memory_order_acquire) &
-		      KEPT_ENDED)) /* K1. */
-			(void)weft__deliver(me);
-	}
+	if (r == 0 && kept->was_abandoned)
+		r = weft_error_set(
+			-ESHUTDOWN,
+			"executor \"%s\" was closed while the job ran, and has "
+			"abandoned it",
+			lane->pool->name);
+	else if (r == 0)
+		r = receive_kept(me, kept);
 	weft__kept_unref(kept);
 	return r;
 }
@@ -157,7 +169,7 @@ int weft_run_in_executor_owned(weft_executor *executor, weft_fn *fn, void *arg,
 		goto destroy_arg;
 	kept = weft__kept_new(lane->pool, fn, arg, 0, destroy);
 	if (!kept) {
-		weft__place_give(lane->pool, 1);
+		weft__place_give(lane->pool, 1, 0);
 		r = -ENOMEM;
 		goto destroy_arg;
 	}

@@ -1,29 +1,44 @@
 /*
  * Submitting a job without waiting for it: from any thread.
  */
+#include "executor/interrupt.h"
 #include "executor/lane.h"
 
 static const struct weft_submit_options defaults;
 
-/* Queues it from a loop, or from a plain thread. */
+static void put(weft_executor *pool, struct lane *lane, struct kept_job *kept)
+{
+	if (!lane) {
+		weft__queue_put(pool, &kept->job);
+		return;
+	}
+	if (unlikely(lane->loop->is_virtual)) {
+		kept->outside = weft_loop_ref(lane->loop);
+		loop_expect_outside(lane->loop);
+	}
+	weft__lane_put(lane, &kept->job);
+}
+
+/* Queues it, from a loop or from a plain thread. It has a place. */
 static int enqueue(weft_executor *pool, struct lane *lane, struct kept_job *kept)
 {
-	int r;
+	int r = 0;
 
-	if (lane) {
-		if (unlikely(lane->loop->is_virtual)) {
-			kept->outside = weft_loop_ref(lane->loop);
-			loop_expect_outside(lane->loop);
-		}
-		weft__lane_put(lane, &kept->job);
-		return 0;
-	}
-	/* Relaxed: ours as long as it is queued, and somebody may run and free it at once. */
+	/* Relaxed: from now on somebody may run it, and give up all other references. */
 	atomic_fetch_add_explicit(&kept->references, 1, memory_order_relaxed);
-	weft__queue_put(pool, &kept->job);
-	r = weft__spread(pool, 1);
-	if (r < 0 && !weft__job_withdraw(pool, &kept->job))
-		r = 0; /* somebody else has had a thread, which has the job */
+	if (unlikely(kept->deadline != WEFT_FOREVER))
+		weft__kept_watch(kept);
+	put(pool, lane, kept);
+	if (unlikely(kept->deadline != WEFT_FOREVER)) /* K1. */
+		atomic_fetch_or_explicit(&kept->state, KEPT_QUEUED, memory_order_acq_rel);
+	if (!lane)
+		r = weft__spread(pool, 0, 1);
+	if (unlikely(r < 0)) {
+		if (weft__job_withdraw(pool, &kept->job))
+			weft__kept_unwatch(kept);
+		else
+			r = 0; /* somebody else has had a thread, which has the job */
+	}
 	weft__kept_unref(kept);
 	return r;
 }
@@ -57,19 +72,42 @@ static int submit(weft_executor *pool, struct lane *lane, struct kept_job *kept,
 		forget(kept, future);
 		return r;
 	}
-	if (!future)
-		weft__kept_unref(kept); /* nobody waits */
 	r = enqueue(pool, lane, kept);
 	if (r < 0) {
-		if (!future) /* Relaxed: it is the caller's alone again. */
-			atomic_fetch_add_explicit(&kept->references, 1,
-						  memory_order_relaxed);
 		forget(kept, future);
 		return r;
 	}
+	if (!future)
+		weft__kept_unref(kept);
 	if (out)
 		*out = future;
 	return 0;
+}
+
+static void set_deadline(struct kept_job *kept, const struct lane *lane,
+			 weft_time deadline)
+{
+	kept->deadline = deadline;
+	/* On a test clock no time passes while a job is under way: now, or never. */
+	if (lane && lane->loop->is_virtual)
+		kept->deadline = deadline <= loop_now(lane->loop) ? 0 : WEFT_FOREVER;
+}
+
+/* What the options ask for beyond the job itself. Return: 0 or a negative errno. */
+static int prepare(struct kept_job *kept, const struct lane *lane,
+		   const struct weft_submit_options *options)
+{
+	int r = 0;
+
+	kept->name = options->name;
+	kept->is_interruptible = options->flags & WEFT_INTERRUPTIBLE;
+	if (unlikely(options->deadline))
+		set_deadline(kept, lane, options->deadline);
+	if (kept->is_interruptible)
+		r = weft__interrupt_prepare();
+	if (r == 0 && (kept->is_interruptible || kept->deadline != WEFT_FOREVER))
+		r = weft__keeper_start(kept->pool);
+	return r;
 }
 
 static int submit_to(weft_executor *executor, weft_fn *fn, void *arg,
@@ -92,9 +130,12 @@ static int submit_to(weft_executor *executor, weft_fn *fn, void *arg,
 	kept = weft__kept_new(pool, fn, arg, options->copy_arg_bytes,
 			      options->destroy_arg);
 	if (kept) {
-		kept->name = options->name;
 		kept->place = place;
-		r = submit(pool, lane, kept, out);
+		r = prepare(kept, lane, options);
+		if (r == 0)
+			r = submit(pool, lane, kept, out);
+		else
+			forget(kept, NULL);
 	} else {
 		r = -ENOMEM;
 	}
@@ -115,9 +156,11 @@ weft_executor_submit(weft_executor *executor, weft_fn *fn, void *arg,
 		return weft__loop_none(__func__);
 	if (!options)
 		options = &defaults;
-	if (weft__has_reserved(options->reserved, ARRAY_SIZE(options->reserved)))
-		return weft_error_set(-EINVAL, "weft_executor_submit(): set the reserved "
-					       "options to zero");
+	if (weft__has_reserved(options->reserved, ARRAY_SIZE(options->reserved)) ||
+	    (options->flags & ~(unsigned)WEFT_INTERRUPTIBLE))
+		return weft_error_set(-EINVAL,
+				      "weft_executor_submit(): set fields and flags "
+				      "that you do not know to zero");
 	do /* The shared pool may end with a runner elsewhere; then there is a new one. */
 		r = submit_to(executor, fn, arg, options, out, place);
 	while (unlikely(r == -ESHUTDOWN && !executor && !weft__thread.loop));

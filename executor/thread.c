@@ -10,9 +10,6 @@
 #include "base/report.h"
 #include "executor/pool.h"
 
-/* How long the system is not asked again for a thread that it refused. */
-#define RETRY_NS (100 * WEFT_MSEC)
-
 /* Relaxed: written by a test before it needs it. */
 static atomic_int refuse_code;
 
@@ -91,35 +88,41 @@ static bool may_grow(const weft_executor *pool)
 	if (pool->n_threads >= limit(pool))
 		return false;
 	return !pool->n_threads || !pool->refused_at ||
-	       weft__clock() - pool->refused_at >= RETRY_NS;
+	       weft__clock() - pool->refused_at >= THREAD_RETRY_NS;
 }
 
-static void report_refusal(const weft_executor *pool, int code)
+static void report_refusal(const weft_executor *pool, int n_threads, int code)
 {
-	struct weft_report like = { .error = weft_error_of(code) };
-
-	weft__report(
-		WEFT_WARNING, &like,
-		"pool \"%s\" goes on with %d threads: the system refuses another one",
-		pool->name, pool->n_threads);
+	weft__report(WEFT_WARNING, NULL,
+		     "pool \"%s\" goes on with %d thread%s, since the system refuses "
+		     "another one: %s",
+		     pool->name, n_threads, n_threads == 1 ? "" : "s",
+		     strerrordesc_np(-code));
 }
 
 int weft__thread_add(weft_executor *pool)
 {
-	bool is_news = false;
-	int r = 0;
+	bool is_news = false, is_smaller;
+	int n_threads, r = 0;
 
 	pthread_mutex_lock(&pool->lock);
 	if (may_grow(pool)) {
 		r = start_thread(pool);
-		is_news = r < 0 && !pool->refused_at && pool->n_threads;
 		pool->refused_at = r < 0 ? weft__clock() : 0;
+		/* The control thread calls no hooks: then the next one who asks reports. */
+		is_news = r < 0 && !pool->refusal_told && pool->n_threads &&
+			  !weft__thread.is_control;
+		pool->refusal_told = r < 0 && (pool->refusal_told || is_news);
 	}
-	if (is_news)
-		report_refusal(pool, r);
-	if (r < 0 && pool->n_threads)
-		r = 0; /* it goes on smaller, and tries later */
+	n_threads = pool->n_threads;
+	is_smaller = pool->refused_at && n_threads && n_threads < limit(pool);
 	pthread_mutex_unlock(&pool->lock);
+	if (is_news)
+		report_refusal(pool, n_threads, r);
+	if (is_smaller) {
+		weft__keeper_retry(pool);
+		return MAX(r, 0); /* it goes on with those, and tries later */
+	}
 	if (r < 0)
 		return weft_error_set(r,
 				      "pool \"%s\" has no thread, and the system refuses "
@@ -151,7 +154,7 @@ static bool leave(struct worker *worker, pthread_t *before)
 static bool is_superfluous(weft_executor *pool, bool timed_out)
 {
 	if (atomic_load_explicit(&pool->closing, memory_order_seq_cst) &&
-	    !atomic_load_explicit(&pool->n_queued, memory_order_seq_cst))
+	    !waiting_places(load_waiting(pool)))
 		return true;
 	return pool->n_threads > limit(pool) ||
 	       (timed_out && pool->n_threads - pool->n_abandoned > pool->min_threads);
@@ -185,7 +188,7 @@ void weft__thread_lost(weft_executor *pool)
 	pthread_mutex_lock(&pool->lock);
 	pool->n_abandoned++;
 	pthread_mutex_unlock(&pool->lock);
-	(void)weft__spread(pool, 1); /* there is a thread, if a lost one */
+	(void)weft__spread(pool, 0, 1); /* there is a thread, if a lost one */
 }
 
 void weft__thread_found(struct worker *worker)

@@ -18,31 +18,41 @@ struct worker *weft__worker_current(void)
 
 /* ---- Finding ---- */
 
+static bool claim_in_queue(weft_executor *pool, struct claim *claim)
+{
+	*claim = (struct claim){ .job = weft__queue_claim(pool) };
+	return claim->job;
+}
+
 /* Each source in turn, beginning where the last job did not come from. */
-static struct job *find(struct worker *worker)
+static bool find(struct worker *worker, struct claim *claim)
 {
 	weft_executor *pool = worker->pool;
 	/* Acquire: L3. */
 	unsigned n_lanes =
 		(unsigned)atomic_load_explicit(&pool->n_lanes, memory_order_acquire);
+	bool streaks = atomic_load_explicit(&pool->has_keeper, memory_order_acquire);
 	unsigned source = worker->next_source;
 
 	for (unsigned i = 0; i <= n_lanes; i++, source++) {
-		struct job *job;
-
 		if (source > n_lanes)
 			source = 0;
-		if (source == n_lanes)
-			job = weft__queue_claim(pool);
-		else /* Relaxed: ordered by n_lanes. */
-			job = weft__lane_claim(atomic_load_explicit(
-				&pool->lanes[source], memory_order_relaxed));
-		if (job) {
-			worker->next_source = source + 1;
-			return job;
+		worker->next_source = source + 1;
+		if (source == n_lanes) {
+			if (claim_in_queue(pool, claim))
+				return true;
+			/* The lane pointer is relaxed: ordered by n_lanes. */
+		} else if (weft__lane_claim(atomic_load_explicit(&pool->lanes[source],
+								 memory_order_relaxed),
+					    streaks, claim)) {
+			return true;
 		}
 	}
-	return NULL;
+	/* Relaxed: the last look before sleeping is seq_cst. */
+	if (likely(!atomic_load_explicit(&pool->n_stuck, memory_order_relaxed)))
+		return false;
+	*claim = (struct claim){ .job = weft__streak_steal(pool) };
+	return claim->job;
 }
 
 /* ---- Running ---- */
@@ -93,7 +103,7 @@ static void call(struct worker *worker, struct job *job)
 	weft__error_forget(); /* what the job was told is nothing to the next one */
 }
 
-static void run(struct worker *worker, struct job *job)
+struct job *weft__worker_run(struct worker *worker, struct job *job)
 {
 	if (likely(!job->is_kept)) {
 		show(worker, job->fn, NULL);
@@ -101,27 +111,36 @@ static void run(struct worker *worker, struct job *job)
 		show(worker, NULL, NULL);
 		if (unlikely(worker->value))
 			drop_value(worker);
-		weft__job_deliver(job);
-		return;
+		return job;
 	}
 	if (!weft__kept_begin(kept_of(job)))
-		return;
+		return NULL;
 	show(worker, job->fn, kept_of(job)->name);
 	call(worker, job);
 	show(worker, NULL, NULL);
 	weft__kept_end(kept_of(job));
+	return NULL;
 }
 
-static void take(struct worker *worker, struct job *job)
+/* One job, of which nobody knows how long it takes, or which is alone. */
+static void run_single(struct worker *worker, struct job *job)
 {
 	weft_executor *pool = worker->pool;
+	weft_fn *fn = job->fn;
+	weft_time start;
 
-	weft__place_give(pool, 1);
+	place_give_of(pool, job);
 	/* D1. */
 	atomic_fetch_sub_explicit(&pool->n_ready, 1, memory_order_seq_cst);
-	(void)weft__spread(pool, INT_MAX); /* there is a thread: this one */
-	run(worker, job);
+	(void)weft__spread(pool, 0, INT_MAX); /* there is a thread: this one */
+	start = weft__clock();
+	job = weft__worker_run(worker, job);
+	weft__habit_note(&pool->habits, fn, 1, weft__clock() - start);
+	if (weft__habit_streak(&pool->habits, fn) > 1)
+		(void)weft__keeper_start(pool); /* without it jobs are taken singly */
 	atomic_fetch_add_explicit(&pool->n_ready, 1, memory_order_seq_cst);
+	if (job)
+		weft__job_deliver(job);
 }
 
 /* ---- The thread ---- */
@@ -146,10 +165,13 @@ void *weft__worker_main(void *arg)
 
 	begin(worker);
 	for (;;) {
-		struct job *job = find(worker);
+		struct claim claim;
 
-		if (job) {
-			take(worker, job);
+		if (find(worker, &claim)) {
+			if (claim.n > 0)
+				weft__streak_run(worker, &claim);
+			else
+				run_single(worker, claim.job);
 			timed_out = false;
 			continue;
 		}
@@ -160,6 +182,6 @@ void *weft__worker_main(void *arg)
 							 : pool->idle_ns) == IDLE_TIMEOUT;
 	}
 	weft__pool_check_end(pool);
-	weft__pool_unref(pool);
+	weft__pool_let_go(pool);
 	return NULL;
 }

@@ -132,15 +132,25 @@ WEFT_API WEFT_MUST_CHECK int weft_run_in_executor_owned(weft_executor *executor,
 							weft_fn *fn, void *arg,
 							weft_destroy *destroy);
 
+/** enum weft_submit_flags - what may be done with a job */
+enum weft_submit_flags {
+	WEFT_INTERRUPTIBLE = 1 << 0, /* cancelling interrupts its system calls */
+};
+
 /**
  * struct weft_submit_options - zero stands for the default of each
  * @name:           for dumps and reports, static (the function's)
+ * @flags:          enum weft_submit_flags
+ * @deadline:       on the loop clock; a job still queued then settles with -ETIMEDOUT and never
+ *                  starts (never)
  * @copy_arg_bytes: the job gets a copy of so many bytes at arg, which goes with it
  * @destroy_arg:    the job owns arg; called with it exactly once, after the job, on its thread
  *                  (where the job is dropped, if it never runs)
  */
 struct weft_submit_options {
 	const char *name;
+	unsigned flags;
+	weft_time deadline;
 	size_t copy_arg_bytes;
 	weft_destroy *destroy_arg;
 	uintptr_t reserved[8];
@@ -157,7 +167,8 @@ struct weft_submit_options {
  *
  * Return: 0; -ESHUTDOWN; -EAGAIN if full and refusing, or full and called from a callback;
  * -ECANCELED while waiting for a place; -EDEADLK in a job, if all threads of the pool would wait
- * for a place; -ENOMEM; why no thread could be had. On failure @arg stays the caller's.
+ * for a place; -ENOTSUP if it is to be interruptible and the program uses every real-time signal;
+ * -ENOMEM; why no thread could be had. On failure @arg stays the caller's.
  *
  * Thread: any; a plain thread blocks while the queue is full.
  * Cancellation point: yes, while the queue is full.
