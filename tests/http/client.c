@@ -18,7 +18,7 @@ static int fetch_slowly(void *arg)
 	script.delay_ns = 10 * WEFT_SEC;
 	cr_expect_eq(get(client, &script, "/", text, sizeof(text)), -ETIMEDOUT);
 	weft_http_client_free(client);
-	weft_server_abort(script.server);
+	(void)weft_server_close(script.server, 0); /* cancels its handler */
 	return 0;
 }
 
