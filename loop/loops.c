@@ -87,6 +87,8 @@ static int start_member(struct member *member, const struct weft_loop_options *o
 	if (r < 0)
 		return r;
 	weft_loop_ref(member->loop);
+	/* It is the new thread's, also before that has begun. Relaxed: see the field. */
+	atomic_store_explicit(&member->loop->owner, THREAD_NOBODY, memory_order_relaxed);
 	pthread_mutex_init(&member->lock, NULL);
 	r = -pthread_create(&member->thread, NULL, run_member, member);
 	if (r == 0)

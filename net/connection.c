@@ -141,6 +141,15 @@ free_connection:
 	return r;
 }
 
+static void cancel(struct connection *connection)
+{
+	weft_server *server = connection->acceptor->server;
+
+	/* Relaxed: only a count. */
+	atomic_fetch_add_explicit(&server->n_cancelled, 1, memory_order_relaxed);
+	(void)weft_task_cancel(connection->task, "the server is being closed");
+}
+
 int weft__connection_begin(struct acceptor *acceptor, int fd, const struct sockaddr *peer,
 			   socklen_t size)
 {
@@ -158,6 +167,8 @@ int weft__connection_begin(struct acceptor *acceptor, int fd, const struct socka
 	stream_ref(&connection->stream); /* the task's */
 	list_push_back(&acceptor->connections, &connection->link);
 	count(acceptor, 1);
+	if (unlikely(acceptor->is_cancelled))
+		cancel(connection); /* it was on its way from another loop meanwhile */
 	return 0;
 }
 
@@ -182,7 +193,7 @@ void weft__connections_finish(struct acceptor *acceptor)
 
 void weft__connections_cancel(struct acceptor *acceptor)
 {
+	acceptor->is_cancelled = true;
 	list_for_each_safe (link, &acceptor->connections)
-		(void)weft_task_cancel(list_entry(link, struct connection, link)->task,
-				       "the server is closed");
+		cancel(list_entry(link, struct connection, link));
 }

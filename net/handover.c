@@ -99,12 +99,12 @@ static void on_arrival(void *arg)
 	struct arrival *arrival = arg;
 	weft_loop *loop = arrival->message.loop;
 
-	atomic_fetch_sub_explicit(&loop->n_arriving, 1,
-				  memory_order_relaxed); /* only a count */
 	if (claim(arrival, ARRIVAL_TAKEN))
 		/* Without memory it is closed; the loop that accepts will notice that, too. */
 		(void)weft__connection_begin(arrival->to, arrival->fd, &arrival->peer.any,
 					     arrival->size);
+	/* Relaxed: only a count. Behind the task's own, so that the loop never looks idle. */
+	atomic_fetch_sub_explicit(&loop->n_arriving, 1, memory_order_relaxed);
 	unref(arrival);
 }
 
@@ -133,7 +133,7 @@ static void on_recall_time(void *arg)
 static int send_to(struct acceptor *from, struct acceptor *to, int fd,
 		   const struct sockaddr *peer, socklen_t size)
 {
-	struct arrival *arrival = weft__aligned_alloc(CACHE_LINE, sizeof(*arrival));
+	struct arrival *arrival = weft__alloc(sizeof(*arrival));
 	int r;
 
 	if (!arrival)

@@ -10,10 +10,8 @@
 
 #include "net/socket.h"
 
-enum { DEFAULT_BACKLOG = 128 };
-
 /* With the kernel picking a port, all sockets must get it: somebody may be faster with one. */
-enum { PORT_TRIES = 16 };
+enum { PORT_TRIES = 16, DEFAULT_BACKLOG = 128 };
 
 static int set_option(int fd, int level, int option, int value)
 {

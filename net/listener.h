@@ -25,12 +25,13 @@ struct listener {
 	bool is_ours; /* nobody else accepts from these sockets */
 	bool is_borrowed; /* they stay the caller's; that of "fd:3" until its owner says otherwise */
 	char *path; /* to remove at the end, or NULL */
-	dev_t device; /* of the path, when it was made */
+	dev_t device; /* of the path; as long as the socket is open nobody else gets that inode */
 	ino_t inode;
 	char text[ADDRESS_TEXT_SIZE]; /* the first one's address, with the real port */
 };
 
-/* `backlog`: 0 for the default. Return: 0; -EADDRINUSE, -EACCES, -EINVAL ... with the address in the message. */
+/* A backlog of 0 is 128. Return: 0; -EADDRINUSE, -EACCES, -EINVAL ... with the address in the
+ * message. */
 int weft__listener_open(struct listener *listener, const char *text, int backlog,
 			size_t n_copies, bool reuse_port);
 /* Sockets that listen already and stay the caller's. */

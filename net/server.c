@@ -324,6 +324,22 @@ void weft__server_accept_from(weft_server *server, int fd)
 	weft__acceptor_look_at(best, fd);
 }
 
+/* Handlers get until the end of the grace, or of the caller's patience. */
+static int end_connections(weft_server *server, weft_time grace_ns)
+{
+	int r = wait_with_grace(server, grace_ns);
+
+	if (!server->is_idle) {
+		cancel_all(server);
+		(void)wait_until_idle(server, false); /* it cannot fail */
+	}
+	/* Relaxed: whoever counted has ended before. */
+	if (r == -ETIMEDOUT &&
+	    !atomic_load_explicit(&server->n_cancelled, memory_order_relaxed))
+		return 0;
+	return r;
+}
+
 int weft_server_close(weft_server *server, weft_time grace_ns)
 {
 	int r;
@@ -338,11 +354,7 @@ int weft_server_close(weft_server *server, weft_time grace_ns)
 	weft__server_stop_accepting(server);
 	loop_untrack(&server->open);
 	server->is_idle = is_last(server);
-	r = wait_with_grace(server, grace_ns);
-	if (!server->is_idle) {
-		cancel_all(server);
-		(void)wait_until_idle(server, false); /* it cannot fail */
-	}
+	r = end_connections(server, grace_ns);
 	free_server(server);
 	if (r == -ETIMEDOUT)
 		return weft_error_set(

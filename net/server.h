@@ -50,6 +50,7 @@ struct acceptor {
 	weft_time full_since;
 	struct park *park; /* of its task, while that waits */
 	bool has_stopped;
+	bool is_cancelled; /* its connections were, and those that still arrive are */
 	/* Messages to it, each at most once under way. */
 	struct handle start_message, stop_message, cancel_message, look_message;
 	/* ---- Any thread. ---- */
@@ -87,6 +88,7 @@ struct weft_server {
 	_Atomic weft_time
 		reported_at; /* relaxed: when trouble with accepting was told of */
 	atomic_uint n_troubles; /* relaxed: since then */
+	atomic_uint n_cancelled; /* connections; relaxed: read when all have ended */
 	alignas(CACHE_LINE) _Atomic uint32_t
 		n_places; /* taken, if there is a limit; as n_waiting */
 	atomic_uint turn; /* relaxed: whose turn it is, of several with the same load */
