@@ -454,7 +454,7 @@ static void tell(struct acceptor *acceptor, struct handle *message)
 
 	if (!server_try_hold(server)) /* given back by the message */
 		return;
-	if (loop_is_mine(acceptor->loop))
+	if (acceptor->loop == weft__thread.loop)
 		message->fn(acceptor);
 	else if (weft__loop_post(acceptor->loop, message) < 0)
 		weft__server_unhold(server);

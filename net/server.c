@@ -137,7 +137,7 @@ static int start_on_its_loop(struct acceptor *acceptor)
 {
 	struct start start = { .acceptor = acceptor };
 
-	if (loop_is_mine(acceptor->loop))
+	if (acceptor->loop == weft__thread.loop)
 		return weft__acceptor_start(acceptor);
 	weft__oneshot_init(&start.done);
 	handle_init(&acceptor->start_message, HANDLE_DIRECT, on_start, &start);
