@@ -22,7 +22,7 @@
 #include <weft/timeout.h>
 
 #include "base/report.h"
-#include "http/request.h"
+#include "http/spare.h"
 #include "http/watch.h"
 #include "net/stream.h"
 
@@ -40,8 +40,10 @@ enum next {
 };
 
 struct connection {
-	struct weft_http_request request;
-	struct http_request_extra extra;
+	const struct weft_http_app *app;
+	weft_stream *stream;
+	struct weft_http_request *request; /* while one is being read or answered */
+	long n_requests;
 	bool was_cancelled; /* our task: once is a request to drain, twice to end */
 };
 
@@ -55,7 +57,7 @@ struct connection {
 static ssize_t wait_for_request(struct connection *c, const char **data)
 {
 	weft_time idle_since = weft_now();
-	weft_time limit_ns = c->request.app->options.keep_alive_ns;
+	weft_time limit_ns = c->app->options.keep_alive_ns;
 	struct weft_timeout timeout;
 	ssize_t n;
 	int r;
@@ -64,7 +66,7 @@ static ssize_t wait_for_request(struct connection *c, const char **data)
 		if (c->was_cancelled)
 			limit_ns = MIN(limit_ns, DRAIN_IDLE_NS);
 		weft_timeout_begin_at(&timeout, weft__time_add(idle_since, limit_ns));
-		n = weft__stream_peek(c->request.stream, data, 0);
+		n = weft__stream_peek(c->stream, data, 0);
 		r = weft_timeout_end(&timeout, n < 0 ? (int)n : 0);
 		if (r == -ETIMEDOUT)
 			return 0;
@@ -77,14 +79,14 @@ static ssize_t wait_for_request(struct connection *c, const char **data)
 /* The head did not come whole with its first bytes: it has header_ns from now on. */
 static int read_rest_of_head(struct connection *c, const char **data, size_t size)
 {
-	struct http_request_head *head = &c->request.head;
+	struct http_request_head *head = &c->request->head;
 	struct weft_timeout timeout;
 	ssize_t n;
 	int r;
 
-	weft_timeout_begin(&timeout, c->request.app->options.header_ns);
+	weft_timeout_begin(&timeout, c->app->options.header_ns);
 	do {
-		n = weft__stream_peek(c->request.stream, data, size);
+		n = weft__stream_peek(c->stream, data, size);
 		if (n == -ECANCELED && weft_timeout_expired(&timeout)) {
 			r = -ETIMEDOUT;
 		} else if (n == -ECANCELED && !c->was_cancelled) {
@@ -110,7 +112,10 @@ static int read_head(struct connection *c, const char **data)
 
 	if (n <= 0)
 		return (int)n;
-	r = weft__http_request_head_parse(&c->request.head, *data, (size_t)n);
+	c->request = weft__http_spare_take(c->app, c->stream);
+	if (!c->request)
+		return -ENOMEM;
+	r = weft__http_request_head_parse(&c->request->head, *data, (size_t)n);
 	return r == HTTP_MORE ? read_rest_of_head(c, data, (size_t)n) : r;
 }
 
@@ -132,9 +137,12 @@ static enum next reply_error(struct weft_http_request *request, int status,
 /* Answers what cannot be a request, as far as somebody is there to be answered. */
 static enum next refuse_head(struct connection *c, int error)
 {
-	struct weft_http_request *request = &c->request;
-	const struct http_refusal refusal = request->head.refusal;
+	struct weft_http_request *request = c->request;
+	struct http_refusal refusal;
 
+	if (!request) /* nothing has come, or there is no memory even to say so */
+		return NEXT_CLOSE;
+	refusal = request->head.refusal;
 	weft__http_request_distrust(request);
 	switch (error) {
 	case -EBADMSG:
@@ -152,13 +160,13 @@ static enum next refuse_head(struct connection *c, int error)
 /* Nobody answers the method on this path. */
 static enum next answer_without_route(struct weft_http_request *request)
 {
-	char allow[256];
+	char *allow = request->text_scratch;
 
 	if (!request->match.is_known_path)
 		return reply_error(request, 404, NULL, NEXT_REQUEST);
 	weft__http_routes_allow(&request->app->routes,
 				weft__http_request_raw_path(request), allow,
-				sizeof(allow));
+				sizeof(request->text_scratch));
 	weft_http_reply_header(request, "Allow", allow);
 	return reply_error(request, 405, NULL, NEXT_REQUEST);
 }
@@ -260,7 +268,7 @@ static enum next answer_failure(struct weft_http_request *request, int error)
 /* The reply is complete. What becomes of the connection? */
 static enum next finish_request(struct connection *c)
 {
-	struct weft_http_request *request = &c->request;
+	struct weft_http_request *request = c->request;
 	bool client_closes;
 
 	if (!request->must_close)
@@ -276,14 +284,16 @@ static enum next finish_request(struct connection *c)
 
 static enum next answer(struct connection *c, const char *data)
 {
-	struct weft_http_request *request = &c->request;
+	struct weft_http_request *request = c->request;
 	enum next next = NEXT_REQUEST;
 	int r;
 
 	r = weft__http_request_begin(request, data);
 	if (r < 0)
 		return refuse_head(c, r);
-	request->must_close |= c->was_cancelled;
+	c->n_requests++;
+	request->must_close |=
+		c->was_cancelled || c->n_requests >= c->app->options.max_requests;
 	if (weft__http_request_route(request)) {
 		r = run_handler(request);
 		if (r < 0)
@@ -308,7 +318,8 @@ static enum next serve_request(struct connection *c)
 	if (r == 0)
 		return NEXT_CLOSE;
 	next = r < 0 ? refuse_head(c, r) : answer(c, data);
-	weft__http_request_end(&c->request);
+	weft__http_spare_give(c->request);
+	c->request = NULL;
 	return next;
 }
 
@@ -318,13 +329,13 @@ static enum next serve_request(struct connection *c)
  */
 static bool end_connection(struct connection *c, enum next next)
 {
-	weft_stream *stream = c->request.stream;
+	weft_stream *stream = c->stream;
 	struct weft_shield shield;
 	int r;
 
 	if (next == NEXT_ABORT)
 		return false;
-	weft_shield_begin(&shield, c->request.app->options.request_ns);
+	weft_shield_begin(&shield, c->app->options.request_ns);
 	r = weft_stream_flush(stream);
 	r = weft_shield_end(&shield, r);
 	if (r == 0 && next == NEXT_LINGER)
@@ -335,25 +346,17 @@ static bool end_connection(struct connection *c, enum next next)
 int weft_http_serve_connection(weft_stream *stream, void *arg)
 {
 	const struct weft_http_app *app = arg;
-	struct connection c = { .was_cancelled = false };
+	struct connection c = { .app = app, .stream = stream };
 	enum next next;
-	bool is_complete;
 
 	if (app->error < 0)
 		return weft_error_set(app->error, "%s",
 				      app->problem ? app->problem
 						   : "a route could not be added");
-	c.request.app = app;
-	c.request.stream = stream;
-	c.request.extra = &c.extra;
 	weft__stream_set_write_stall(stream, app->options.write_stall_ns);
 	weft__stream_finish_on_cancel(stream);
-	weft__http_request_end(&c.request);
 	do
 		next = serve_request(&c);
 	while (next == NEXT_REQUEST);
-	is_complete = end_connection(&c, next);
-	weft__http_request_head_fini(&c.request.head);
-	weft__http_memory_fini(&c.extra.memory);
-	return is_complete ? 0 : -ECONNRESET;
+	return end_connection(&c, next) ? 0 : -ECONNRESET;
 }

@@ -17,9 +17,6 @@
 #include "http/request.h"
 #include "http/status.h"
 
-/* A reply of a few lines fits. */
-#define REPLY_BUFFER 1024
-/* The lines around a body in one write. */
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
 void weft__http_reply_reset(struct weft_http_request *request)
@@ -190,8 +187,8 @@ static struct iovec part_of(const void *data, size_t size)
 static int send_head(struct weft_http_request *request, const struct reply_head *head,
 		     struct weft_bytes body)
 {
-	char buffer[REPLY_BUFFER];
-	struct http_out out = { .data = buffer, .capacity = sizeof(buffer) };
+	struct http_out out = { .data = request->scratch,
+				.capacity = sizeof(request->scratch) };
 	struct iovec parts[2];
 
 	decide(request, head);
@@ -266,18 +263,18 @@ int weft_http_reply(weft_http_request *request, int status, const char *type,
 
 int weft_http_reply_text(weft_http_request *request, int status, const char *format, ...)
 {
-	char buffer[REPLY_BUFFER / 2];
-	char *text = buffer;
+	const size_t size = sizeof(request->text_scratch);
+	char *text = request->text_scratch;
 	va_list args;
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(buffer, sizeof(buffer), format, args);
+	n = vsnprintf(text, size, format, args);
 	va_end(args);
 	if (n < 0)
 		return weft_error_set(-EINVAL, "a format that cannot be printed: \"%s\"",
 				      format);
-	if ((size_t)n >= sizeof(buffer)) {
+	if ((size_t)n >= size) {
 		text = weft__http_memory_alloc(&request->extra->memory, (size_t)n + 1);
 		if (!text)
 			return -ENOMEM;

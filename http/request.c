@@ -49,9 +49,7 @@ int weft__http_request_begin(struct weft_http_request *request, const char *data
 		return -ENOMEM;
 	weft__stream_consume(request->stream, head->size);
 
-	request->n_requests++;
-	request->must_close = request->n_requests >= request->app->options.max_requests ||
-			      !http_framing_keeps_alive(&head->framing, head->minor);
+	request->must_close = !http_framing_keeps_alive(&head->framing, head->minor);
 	request->match.route = NULL;
 	request->extra->has_headers = false;
 	weft__http_request_begin_body(request);
@@ -71,7 +69,6 @@ void weft__http_request_end(struct weft_http_request *request)
 {
 	weft__http_request_end_body(request);
 	weft__http_memory_reset(&request->extra->memory);
-	weft__http_request_head_begin(&request->head, &request->app->limits);
 }
 
 struct weft_bytes weft__http_request_raw_path(const struct weft_http_request *request)

@@ -1,10 +1,9 @@
 /*
  * A request while it is being answered, inside the library.
  *
- * One per connection, used again for each request on it. Its head is copied out of the
- * stream's buffer once it is complete, so that its texts stay where they are while the
- * body is read. What it allocates comes from a memory that starts anew with each request:
- * one that is small allocates nothing.
+ * Its head is copied out of the stream's buffer once it is complete, so that its texts
+ * stay where they are while the body is read. What it allocates comes from a memory that
+ * starts anew with each request: one that is small allocates nothing.
  *
  * Owned by the task that serves the connection.
  */
@@ -29,6 +28,9 @@ struct http_reply_line {
 	char text[];
 };
 
+/* A reply of a few lines and a short body fits. */
+#define HTTP_SCRATCH 1024
+
 struct http_watch;
 
 struct http_reply {
@@ -45,10 +47,10 @@ struct http_reply {
 	uint64_t left; /* with has_length: bytes that must still come */
 };
 
-/* What is made when it is first asked for, by functions to which the request is const. */
+/* What a request uses that is const to the function which was called. */
 struct http_request_extra {
 	struct http_memory memory;
-	const char *params[HTTP_ROUTE_PARAMS_MAX];
+	const char *params[HTTP_ROUTE_PARAMS_MAX]; /* made when first asked for */
 	bool has_headers; /* head.fields was turned into struct weft_http_header */
 };
 
@@ -61,12 +63,10 @@ struct http_whole_body {
 };
 
 struct weft_http_request {
-	/* Set once per connection. */
+	struct http_request_extra *extra;
+	/* Whose request it is. */
 	const struct weft_http_app *app;
 	weft_stream *stream;
-	struct http_request_extra *extra;
-	/* Per connection, changed by its requests. */
-	long n_requests;
 	/* The request. */
 	struct http_request_head head;
 	char *text; /* what the head's slices refer to: a copy of ours */
@@ -87,6 +87,8 @@ struct weft_http_request {
 	bool has_lost_writes; /* nothing more can be sent */
 	bool has_left; /* the client, as ->watch saw it */
 	struct http_watch *watch; /* while its handler runs, with cancel_on_disconnect */
+	char scratch[HTTP_SCRATCH]; /* where a reply is written */
+	char text_scratch[HTTP_SCRATCH / 2]; /* where its text is printed */
 };
 
 /* ---- The request ---- */
@@ -102,7 +104,7 @@ void weft__http_request_distrust(struct weft_http_request *request);
 struct weft_bytes weft__http_request_raw_path(const struct weft_http_request *request);
 /* Finds who answers it: false for nobody, with what is known in ->match. */
 bool weft__http_request_route(struct weft_http_request *request);
-/* Forgets the request, so that the next head can be read. */
+/* Gives back what the request had. */
 void weft__http_request_end(struct weft_http_request *request);
 
 /* ---- Its body ---- */
