@@ -16,6 +16,7 @@
 #include "tools/number.h"
 #include "tools/tool.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <weft/group.h>
@@ -27,9 +28,9 @@ enum {
 	LOOPS = 2,
 	THREADS = 16,
 	CONNECTIONS_PER_LOOP = 16,
-	INTERRUPTED = 130, /* 128 + SIGINT, as shells say it */
 };
 
+#define PICTURE	      "weft-demo.svg"
 #define SECONDS_NS    (2 * WEFT_SEC)
 #define STOP_GRACE_NS (5 * WEFT_SEC)
 
@@ -49,6 +50,7 @@ struct demo {
 	struct demo_progress progress;
 	struct child server;
 	char address[128];
+	const struct weft_error *error; /* why the measuring failed, or NULL */
 };
 
 /* ---- Measuring ---- */
@@ -140,6 +142,8 @@ static int demo_task(void *arg)
 	r = start_server(demo);
 	if (r == 0)
 		r = measure_while_watching(demo);
+	if (r < 0) /* kept: what follows may fail for reasons of its own */
+		demo->error = weft_error_ref(weft_error_of(r));
 	demo_progress_clear(&demo->progress);
 	demo_control_close(&demo->control);
 	child_stop(&demo->server, STOP_GRACE_NS);
@@ -148,23 +152,75 @@ static int demo_task(void *arg)
 
 /* ---- Showing ---- */
 
-/* Return: 0 or a negative errno, explained. */
-static int write_picture(const struct demo_run *run, const char *path)
+/*
+ * Opens the file that was asked for, or else weft-demo.svg in the current folder; where that
+ * cannot be written, a new file in the folder for temporary ones.
+ *
+ * Return: NULL with errno set, if it cannot be done. `path` is to be freed in any case.
+ */
+static FILE *open_picture(const char *asked, char **path)
+{
+	const char *folder = getenv("TMPDIR");
+	FILE *out;
+	int fd;
+
+	*path = strdup(asked ? asked : PICTURE);
+	if (!*path)
+		return NULL;
+	out = fopen(*path, "we");
+	if (out || asked)
+		return out;
+
+	free(*path);
+	if (asprintf(path, "%s/weft-demo-XXXXXX.svg",
+		     folder && *folder ? folder : "/tmp") < 0) {
+		*path = NULL;
+		return NULL;
+	}
+	/* A name that nobody can have put there before us. */
+	fd = mkostemps(*path, (int)strlen(".svg"), O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	(void)close(fd);
+	return fopen(*path, "we");
+}
+
+static int picture_failed(const char *path, int error)
+{
+	return weft_error_set(-error, "the picture %s cannot be written: %s",
+			      path ? path : PICTURE, strerror(error));
+}
+
+/* Return: 0 or a negative errno, explained; `path` is to be freed in any case. */
+static int write_picture(const struct demo_run *run, const char *asked, char **path)
 {
 	FILE *out;
-	int r = 0;
+	bool failed;
 
-	out = fopen(path, "we");
+	out = open_picture(asked, path);
 	if (!out)
-		return weft_error_set(-errno, "%s cannot be written: %s", path,
-				      strerror(errno));
+		return picture_failed(*path, errno);
 	demo_write_svg(run, out);
-	if (ferror(out))
-		r = -EIO;
-	if (fclose(out) != 0 && r == 0)
-		r = -errno;
-	return r < 0 ? weft_error_set(r, "%s cannot be written: %s", path, strerror(-r))
-		     : 0;
+	failed = ferror(out);
+	if (fclose(out) != 0 || failed)
+		return picture_failed(*path, errno);
+	return 0;
+}
+
+/* Before the run: one should not have to wait for its end to learn of a wrong name. */
+static int check_picture(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (fd >= 0)
+			(void)unlink(path);
+	}
+	if (fd < 0)
+		return picture_failed(path, errno);
+	(void)close(fd);
+	return 0;
 }
 
 static void show(const struct demo_run *run, bool json)
@@ -184,19 +240,24 @@ static void show(const struct demo_run *run, bool json)
 /* Return: the exit status. */
 static int conclude(const struct demo_run *run, const struct demo_options *options)
 {
+	char *path;
 	int r;
 
 	show(run, options->json);
-	r = write_picture(run, options->svg);
+	r = write_picture(run, options->svg, &path);
 	if (r == 0)
-		fprintf(options->json ? stderr : stdout, "%sthe picture: %s\n",
-			options->json ? "weft demo: " : " ", options->svg);
+		fprintf(options->json ? stderr : stdout, "%sthe picture: %s%s\n",
+			options->json ? "weft demo: " : " ", path,
+			options->svg || strcmp(path, PICTURE) == 0
+				? ""
+				: " (the current folder cannot be written to)");
+	free(path);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		tool_complain("demo", "the results could not be written");
 		return TOOL_FAILED;
 	}
 	if (r < 0)
-		return weft_exit_status(r);
+		return tool_fail("demo", weft_error_of(r));
 	if (!demo_all_answered(run)) {
 		tool_complain("demo", "not every request was answered");
 		return TOOL_FAILED;
@@ -241,42 +302,43 @@ static void fill_setup(struct demo_setup *setup, const struct demo_options *opti
 			setup->processes * setup->loops * CONNECTIONS_PER_LOOP;
 }
 
-static int run_demo(const struct demo_options *options)
+/* Return: the exit status. */
+static int run_demo(struct demo *demo, const struct demo_options *options)
 {
-	struct demo_setup setup;
-	struct demo *demo;
 	int r;
 
-	fill_setup(&setup, options);
-	r = demo_work_measure_fsync(&setup);
-	if (r < 0)
-		return weft_exit_status(r);
-	demo = calloc(1, sizeof(*demo));
-	if (!demo)
-		return weft_exit_status(-ENOMEM);
-	r = demo_run_init(&demo->run, &setup);
-	if (r < 0)
-		goto free_demo;
-
-	announce(&setup);
+	announce(&demo->run.setup);
 	demo_progress_init(&demo->progress, stderr);
 	r = weft_run(demo_task, demo);
 	demo_progress_clear(&demo->progress);
 	if (r == 0)
-		r = conclude(&demo->run, options);
-	else
-		r = r == -ECANCELED ? INTERRUPTED : weft_exit_status(r);
-	demo_run_fini(&demo->run);
-	free(demo);
-	return r;
-free_demo:
-	free(demo);
-	return weft_exit_status(r);
+		return conclude(&demo->run, options);
+	if (r == -ECANCELED)
+		return TOOL_INTERRUPTED;
+	return tool_fail("demo", demo->error ? demo->error : weft_error_of(r));
+}
+
+static int prepare(struct demo *demo, const struct demo_options *options)
+{
+	struct demo_setup setup;
+	int r = 0;
+
+	if (options->svg)
+		r = check_picture(options->svg);
+	if (r < 0)
+		return r;
+	fill_setup(&setup, options);
+	r = demo_work_measure_fsync(&setup);
+	if (r < 0)
+		return r;
+	return demo_run_init(&demo->run, &setup);
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-	struct demo_options options = { .seconds = SECONDS_NS, .svg = "weft-demo.svg" };
+	struct demo_options options = { .seconds = SECONDS_NS };
+	struct demo demo = { 0 };
+	int r;
 
 	switch (options_parse(command, argc, argv, &options)) {
 	case OPTIONS_GO:
@@ -286,7 +348,14 @@ static int run(const struct command *command, int argc, char **argv)
 	case OPTIONS_WRONG:
 		return TOOL_USAGE;
 	}
-	return run_demo(&options);
+
+	r = prepare(&demo, &options);
+	if (r < 0)
+		return tool_fail(command->name, weft_error_of(r));
+	r = run_demo(&demo, &options);
+	weft_error_unref(demo.error);
+	demo_run_fini(&demo.run);
+	return r;
 }
 
 static const struct option_row options[] = {

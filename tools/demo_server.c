@@ -126,6 +126,7 @@ static int run(const struct command *command, int argc, char **argv)
 	struct weft_serve_options options = {
 		.address = "127.0.0.1:0",
 		.grace_ns = GRACE_NS,
+		.heartbeat_ns = WEFT_FOREVER, /* loops are held as long as it takes */
 		.on_supervisor_start = follow_parent,
 		.on_listening = tell_address,
 		.on_start = start_heartbeat,

@@ -15,3 +15,15 @@ void tool_complain(const char *command, const char *format, ...)
 	fputc('\n', stderr);
 	va_end(args);
 }
+
+int tool_fail(const char *command, const struct weft_error *error)
+{
+	size_t size = weft_error_format(error, NULL, 0) + 1;
+	char *text = malloc(size);
+
+	if (text)
+		weft_error_format(error, text, size);
+	tool_complain(command, "%s", text ? text : error->message);
+	free(text);
+	return TOOL_FAILED;
+}

@@ -17,14 +17,19 @@
 #define MIN(a, b)	  ((a) < (b) ? (a) : (b))
 #define MAX(a, b)	  ((a) > (b) ? (a) : (b))
 
-/* What the program ends with. After a signal it is 128 + the signal's number. */
+/* What the program ends with. */
 enum {
 	TOOL_OK = 0,
 	TOOL_FAILED = 1,
 	TOOL_USAGE = 2, /* the command line was wrong */
+	TOOL_INTERRUPTED =
+		130, /* told to end, and did in order: 128 + SIGINT, as in shells */
 };
 
 /* Writes "weft demo: MESSAGE" and a line break to stderr; `command` may be NULL. */
 void tool_complain(const char *command, const char *format, ...) WEFT_PRINTF(2, 3);
+
+/* Complains of an error, with what led to it. Return: TOOL_FAILED. */
+int tool_fail(const char *command, const struct weft_error *error);
 
 #endif
