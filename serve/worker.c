@@ -322,6 +322,20 @@ static int listen_on_sockets(struct body *body)
 			       body->service->place, &body->server);
 }
 
+static int tell_that_ready(const struct body *body)
+{
+	const struct weft_serve_options *options = &body->service->options;
+	int r;
+
+	if (!body->worker) {
+		if (options->on_ready)
+			options->on_ready(body->service->arg);
+		return 0;
+	}
+	r = weft__worker_ready(body->worker, (unsigned)weft_loops_count(body->loops));
+	return r == -EPIPE ? 0 : r; /* the supervisor has gone: that is told otherwise */
+}
+
 static int begin(struct body *body)
 {
 	int r = weft_loops_new(body->service->options.loops, NULL, &body->loops);
@@ -334,10 +348,7 @@ static int begin(struct body *body)
 	r = listen_on_sockets(body);
 	if (r == 0)
 		r = start_beats(body);
-	if (r == 0 && body->worker)
-		r = weft__worker_ready(body->worker,
-				       (unsigned)weft_loops_count(body->loops));
-	return r == -EPIPE ? 0 : r; /* the supervisor has gone: that is told otherwise */
+	return r < 0 ? r : tell_that_ready(body);
 }
 
 /* ---- Serving ---- */
@@ -455,6 +466,7 @@ static int serve_watched(void *arg)
 
 	body->main = weft_task_current();
 	body->home = weft_loop_current();
+	weft_task_set_name(body->main, "weft_serve");
 	if (body->worker)
 		r = weft__control_watch(body->worker->control, on_control, body);
 	if (r < 0)

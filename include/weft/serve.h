@@ -4,12 +4,14 @@
  * weft_serve() turns the process into a supervisor that opens the sockets and starts workers
  * by executing the program anew. A worker runs main() from the top with the same arguments,
  * arrives at the same call of weft_serve(), and serves there. So what main() does before that
- * call happens in every process, and nothing else is shared.
+ * call happens in every process, and nothing else is shared. There is one such call in a program.
  *
  * SIGTERM and the first SIGINT drain, the second leaves at once; SIGHUP brings up new workers,
  * from the binary that lies at the path by then, before old ones leave, and keeps the old ones
  * when the new ones do not get ready; SIGTTIN and SIGTTOU are one worker more and one less;
- * SIGQUIT prints every task's stack and goes on.
+ * SIGQUIT prints every task's stack and goes on; SIGUSR1 is passed on to the workers' own handlers.
+ * Signals are for the supervisor; workers are out of the terminal's reach, and end within 5 s if
+ * their supervisor does.
  *
  *	int main(int argc, char **argv)
  *	{
@@ -35,9 +37,13 @@ WEFT_BEGIN_DECLS
  * @loops:           per process (1)
  * @threads:         most threads of the shared thread pool, per process (64)
  * @listen:          backlog and limits; its loops and reuse_port are not used
- * @grace_ns:        to drain (30 s)
- * @heartbeat_ns:    a loop silent this long is dumped and its worker replaced (30 s)
- * @restarts_per_10s: of one worker, before the supervisor gives up (5)
+ * @grace_ns:        to drain (30 s). Handlers are cancelled shortly before, and jobs that still run
+ *                   in the shared thread pool are named in reports and left behind: then the process
+ *                   ends by _exit(). What is still there afterwards is killed
+ * @heartbeat_ns:    a loop silent this long is dumped and its worker replaced (30 s); negative:
+ *                   nobody watches
+ * @restarts_per_10s: of one worker; beyond that it is started again more and more slowly, at last
+ *                   every 30 s. Before any worker was ready, the supervisor gives up (5)
  * @program:         what workers execute (this program); for hosts whose main() is not ours
  * @argv:            its arguments (this program's), ended by NULL
  * @on_supervisor_start: called once, in the supervisor, before the first worker starts; failing
@@ -45,10 +51,10 @@ WEFT_BEGIN_DECLS
  * @on_listening:    called in the supervisor (with .workers = -1 in this process) once the sockets
  *                   are open, for each address, with the real port and the arg of weft_serve()
  *                   (prints "listening on HOST:PORT" to stderr)
- * @on_ready:        called in the supervisor once all workers of the first generation are ready,
- *                   with the same arg (does nothing)
+ * @on_ready:        called there once all workers of the first generation are ready, with the same
+ *                   arg (does nothing)
  * @on_start:        runs in a task on each loop before it accepts; failing stops the worker
- * @on_stop:         runs in a task on each loop after the last connection
+ * @on_stop:         runs in a task on each loop after the last connection, within @grace_ns
  */
 struct weft_serve_options {
 	const char *address;
@@ -94,8 +100,11 @@ WEFT_API int weft_serve_parse(struct weft_serve_options *options, int argc, char
  * @handler: runs in a task per connection
  * @arg:     of @handler and the hooks; borrowed; each process has its own
  *
- * Return: 0 after an orderly stop; a negative errno if the sockets could not be opened, the
- * restart budget was spent, or draining was cut off.
+ * In a worker it returns when that has drained; what main() does then has to fit into the rest of
+ * .grace_ns.
+ *
+ * Return: 0 after an orderly stop; a negative errno if the sockets could not be opened, no worker
+ * got ready, or draining was cut off: -ETIMEDOUT, or -EINTR by a second signal.
  *
  * Thread: a plain thread, the only one when there are to be workers.
  * Cancellation point: no.

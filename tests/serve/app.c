@@ -68,6 +68,8 @@ static long strips_arguments; /* after weft_init(), as some parsers do */
 static long serves_twice;
 static long in_task; /* calls weft_serve() in a task */
 static long reserved; /* sets a reserved field */
+static long
+	raw; /* no HTTP: each connection is greeted with "PID INDEX" and waits for its end */
 static long handles_usr1; /* says so */
 static long own_listening; /* prints "mine: ADDRESS" */
 
@@ -95,6 +97,7 @@ static const struct setting {
 	{ "serves-twice", &serves_twice, NULL },
 	{ "in-task", &in_task, NULL },
 	{ "reserved", &reserved, NULL },
+	{ "raw", &raw, NULL },
 	{ "handles-usr1", &handles_usr1, NULL },
 	{ "own-listening", &own_listening, NULL },
 };
@@ -339,6 +342,23 @@ static int answer_threads(weft_http_request *request, void *unused)
 	return weft_http_reply_text(request, 200, "%s", text);
 }
 
+/* A connection of the kind that has to be cancelled. */
+static int greet_and_wait(weft_stream *stream, void *arg)
+{
+	char byte;
+	ssize_t n;
+	int r;
+
+	(void)arg;
+	r = weft_stream_printf(stream, "%d %d\n", (int)getpid(), weft_worker_index());
+	if (r < 0)
+		return r;
+	do
+		n = weft_stream_read(stream, &byte, 1);
+	while (n > 0);
+	return (int)n;
+}
+
 /* ---- Hooks ---- */
 
 static int on_supervisor_start(void *arg)
@@ -415,6 +435,8 @@ static void go_wrong_early(void)
 {
 	if (weft_worker_index() < 0)
 		return;
+	if (tells_hooks)
+		say("hook main %d, %d files", weft_worker_index(), do_files(0));
 	if (is(forgets, "serve"))
 		exit(0);
 	if (is(fails, "early"))
@@ -435,7 +457,7 @@ static int serve(void *arg)
 		return r;
 	weft_http_app_route(app, "GET", "/do/{what}/{number}", answer, NULL);
 	weft_http_app_route(app, "GET", "/threads", answer_threads, NULL);
-	r = weft_serve(&options, weft_http_serve_connection, app);
+	r = weft_serve(&options, raw ? greet_and_wait : weft_http_serve_connection, app);
 	weft_http_app_free(app);
 	return r;
 }
@@ -450,6 +472,8 @@ static void finish(int r)
 	say("worker %d left %d", weft_worker_index(), r);
 	if (is(waits, "end"))
 		block(WEFT_SEC);
+	if (is(waits, "end"))
+		say("worker %d has waited", weft_worker_index());
 }
 
 int main(int argc, char **argv)

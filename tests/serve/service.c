@@ -43,42 +43,51 @@ struct answer service_read(const struct reply *reply)
 	return answer;
 }
 
-struct answer service_ask(const struct service *service, const char *what)
+struct answer service_ask_by(int fd, const char *what)
 {
 	struct reply reply;
 	char path[256];
 	int r;
 
 	snprintf(path, sizeof(path), "/do/%s", what);
-	r = client_ask_once(service->address, path, &reply);
+	r = client_ask(fd, path, &reply);
 	cr_assert_eq(r, 0, "%s: %s", what, strerror(-r));
 	return service_read(&reply);
+}
+
+struct answer service_ask(const struct service *service, const char *what)
+{
+	int fd = client_connect(service->address);
+	struct answer answer;
+
+	cr_assert_ge(fd, 0, "%s: %s", what, strerror(-fd));
+	answer = service_ask_by(fd, what);
+	close(fd);
+	return answer;
+}
+
+int service_connect_to(const struct service *service, int index)
+{
+	for (int i = 0; i < 1000; i++) {
+		int fd = client_connect(service->address);
+
+		cr_assert_ge(fd, 0);
+		if (service_ask_by(fd, "pid/0").index == index)
+			return fd;
+		close(fd);
+	}
+	cr_assert_fail("worker %d never answers", index);
+	return -1;
 }
 
 struct answer service_ask_worker(const struct service *service, int index,
 				 const char *what)
 {
-	struct reply reply;
-	char path[256];
+	int fd = service_connect_to(service, index);
+	struct answer answer = service_ask_by(fd, what);
 
-	snprintf(path, sizeof(path), "/do/%s", what);
-	for (int i = 0; i < 1000; i++) {
-		int fd = client_connect(service->address);
-		struct answer answer;
-
-		cr_assert_ge(fd, 0);
-		cr_assert_eq(client_ask(fd, "/do/pid/0", &reply), 0);
-		answer = service_read(&reply);
-		if (answer.index == index) {
-			cr_assert_eq(client_ask(fd, path, &reply), 0);
-			answer = service_read(&reply);
-		}
-		close(fd);
-		if (answer.index == index)
-			return answer;
-	}
-	cr_assert_fail("worker %d never answers", index);
-	return (struct answer){ 0 };
+	close(fd);
+	return answer;
 }
 
 int service_workers(const struct service *service, pid_t *pids, int most)

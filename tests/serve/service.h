@@ -29,9 +29,13 @@ struct answer {
 
 /* Asks for /do/WHAT on a connection of its own; ends the test if there is no answer. */
 struct answer service_ask(const struct service *service, const char *what);
+/* The same on a connection that is there. */
+struct answer service_ask_by(int fd, const char *what);
 /* What is said in a reply. */
 struct answer service_read(const struct reply *reply);
-/* Asks by new connections until the worker of that index answers. */
+/* Connects again and again until the worker of that index answers. Return: the connection. */
+int service_connect_to(const struct service *service, int index);
+/* Asks it. */
 struct answer service_ask_worker(const struct service *service, int index,
 				 const char *what);
 
