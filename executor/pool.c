@@ -17,7 +17,6 @@
 
 enum {
 	DEFAULT_MIN = 4,
-	DEFAULT_MAX = 64,
 	DEFAULT_QUEUE = 1024,
 	DEFAULT_IDLE_S = 10,
 	BITS = 64, /* of a word of pool->idle */
@@ -84,7 +83,7 @@ static void apply_options(weft_executor *pool,
 	snprintf(pool->name, sizeof(pool->name), "%s",
 		 options->name ? options->name : "exec");
 	if (!max)
-		max = MAX(DEFAULT_MAX, min);
+		max = MAX(DEFAULT_MAX_THREADS, min);
 	pool->max_threads = max;
 	pool->min_threads = min ? min : MIN(DEFAULT_MIN, max);
 	pool->queue_limit = options->queue_limit ? options->queue_limit : DEFAULT_QUEUE;

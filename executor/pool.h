@@ -40,6 +40,7 @@
 
 enum {
 	MAX_THREADS = 1024,
+	DEFAULT_MAX_THREADS = 64,
 	MAX_QUEUE = 1 << 20,
 	MAX_LANES = 64, /* loops beyond use the common queue */
 	POOL_NAME_BYTES = 11,

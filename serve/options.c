@@ -41,9 +41,9 @@ static const struct flag_line lines[] = {
 	{ "uds", FLAG_UDS, "WEFT_UDS", "PATH", "listen on a Unix socket instead" },
 	{ "fd", FLAG_FD, "WEFT_FD", "N", "listen on an open descriptor instead" },
 	{ "bind", FLAG_BIND, "WEFT_BIND", "ADDRESS",
-	  "HOST:PORT, unix:PATH or fd:N; several separated by commas" },
-	{ "workers", FLAG_WORKERS, "WEB_CONCURRENCY", "N", "processes (one per CPU)" },
-	{ "processes", FLAG_WORKERS, NULL, "N", "the same" },
+	  "HOST:PORT, unix:PATH, fd:N; several with commas" },
+	{ "workers", FLAG_WORKERS, "WEB_CONCURRENCY", "N", "processes" },
+	{ "processes", FLAG_WORKERS, NULL, "N", "the same as --workers" },
 	{ "loops", FLAG_LOOPS, "WEFT_LOOPS", "N", "event loops per process" },
 	{ "threads", FLAG_THREADS, "WEFT_THREADS", "N", "most pool threads per process" },
 	{ "graceful-timeout", FLAG_GRACE, "WEFT_GRACEFUL_TIMEOUT", "SECONDS",
@@ -85,7 +85,7 @@ static weft_time seconds(const char *where, const char *value)
 	double n = strtod(value, &end);
 
 	if (end == value || *end != '\0' || !(n >= 0 && n <= 1e9))
-		refuse(where, value, "seconds");
+		refuse(where, value, "a number of seconds");
 	return MAX((weft_time)(n * (double)WEFT_SEC), 1); /* 0 would be the default */
 }
 
@@ -102,19 +102,70 @@ static const char *kept_address(const char *prefix, const char *value)
 	return text;
 }
 
-static _Noreturn void print_help(void)
+/* What holds without the flag, as " (30)"; nothing if there is no more to say. */
+static const char *describe_default(const struct asked *asked,
+				    const struct flag_line *line, char *text, size_t size)
+{
+	const struct weft_serve_options *options = asked->options;
+	int n = options->workers > 0 ? options->workers : 0;
+
+	text[0] = '\0';
+	switch (line->variable ? line->flag : FLAG_HELP) {
+	case FLAG_PORT:
+		if (asked->port)
+			snprintf(text, size, " (%s)", asked->port);
+		break;
+	case FLAG_HOST:
+		if (asked->host)
+			snprintf(text, size, " (%s)", asked->host);
+		break;
+	case FLAG_BIND:
+		snprintf(text, size, " (%s)",
+			 options->address ? options->address
+					  : WEFT__SERVE_DEFAULT_ADDRESS);
+		break;
+	case FLAG_WORKERS:
+		if (n)
+			snprintf(text, size, " (%d)", n);
+		else
+			snprintf(text, size, " (%s)",
+				 options->workers ? "none" : "one per CPU");
+		break;
+	case FLAG_LOOPS:
+		snprintf(text, size, " (%d)",
+			 options->loops ? options->loops : WEFT__SERVE_DEFAULT_LOOPS);
+		break;
+	case FLAG_THREADS:
+		snprintf(text, size, " (%d)",
+			 options->threads ? options->threads : DEFAULT_MAX_THREADS);
+		break;
+	case FLAG_GRACE:
+		snprintf(text, size, " (%.3g)",
+			 (double)(options->grace_ns ? options->grace_ns
+						    : WEFT__SERVE_DEFAULT_GRACE) /
+				 (double)WEFT_SEC);
+		break;
+	default:
+		break;
+	}
+	return text;
+}
+
+static _Noreturn void print_help(const struct asked *asked)
 {
 	printf("Usage: %s [OPTION...]\n\n", program_invocation_short_name);
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		char flag[64];
+		const struct flag_line *line = &lines[i];
+		char flag[64], without[256];
 
-		snprintf(flag, sizeof(flag), "--%s%s%s", lines[i].name,
-			 lines[i].takes ? " " : "", lines[i].takes ? lines[i].takes : "");
-		printf("  %-28s %s%s%s%s\n", flag, lines[i].help,
-		       lines[i].variable ? " [" : "",
-		       lines[i].variable ? lines[i].variable : "",
-		       lines[i].variable ? "]" : "");
+		snprintf(flag, sizeof(flag), "--%s%s%s", line->name,
+			 line->takes ? " " : "", line->takes ? line->takes : "");
+		printf("  %-28s %s%s%s%s%s\n", flag, line->help,
+		       describe_default(asked, line, without, sizeof(without)),
+		       line->variable ? " [" : "", line->variable ? line->variable : "",
+		       line->variable ? "]" : "");
 	}
+	printf("\nIn (): what holds without it. In []: the variable that sets it, too.\n");
 	exit(EXIT_SUCCESS);
 }
 
@@ -157,7 +208,7 @@ static void apply(struct asked *asked, enum flag flag, const char *where,
 		options->grace_ns = seconds(where, value);
 		break;
 	case FLAG_HELP:
-		print_help();
+		print_help(asked);
 	case FLAG_VERSION:
 		printf("weft %s\n", weft_version());
 		exit(EXIT_SUCCESS);
@@ -174,13 +225,10 @@ static void apply_environment(struct asked *asked)
 	}
 }
 
-/* The flag that getopt stands at, by its number. */
+/* The line of what getopt found; NULL for a mistake. */
 static const struct flag_line *line_of(int flag)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-		if ((int)lines[i].flag == flag)
-			return &lines[i];
-	return NULL;
+	return flag >= 1 && flag <= (int)ARRAY_SIZE(lines) ? &lines[flag - 1] : NULL;
 }
 
 /* A host without a port, or a port without a host, leaves the other half as it was. */
@@ -225,7 +273,7 @@ int weft_serve_parse(struct weft_serve_options *options, int argc, char **argv)
 		flags[i] = (struct option){
 			.name = lines[i].name,
 			.has_arg = lines[i].takes ? required_argument : no_argument,
-			.val = (int)lines[i].flag,
+			.val = (int)i + 1, /* below '?', which is a mistake */
 		};
 	apply_environment(&asked);
 	optind = 0; /* from the start, whoever called getopt() before */

@@ -14,10 +14,7 @@
 #include "loop/thread.h"
 #include "net/server.h"
 
-enum { DEFAULT_LOOPS = 1, DEFAULT_RESTARTS = 5 };
-
-#define DEFAULT_ADDRESS "127.0.0.1:8000"
-#define DEFAULT_GRACE	(30 * WEFT_SEC)
+enum { DEFAULT_RESTARTS = 5 };
 
 /* What weft_init() found: set once, before there is a second thread. */
 static int worker_mark; /* 1: this is a worker; 0: it is not; or why it cannot be one */
@@ -79,13 +76,13 @@ static int check(const struct weft_serve_options *options)
 static void fill_defaults(struct weft_serve_options *options)
 {
 	if (!options->address)
-		options->address = DEFAULT_ADDRESS;
+		options->address = WEFT__SERVE_DEFAULT_ADDRESS;
 	if (!options->workers)
 		options->workers = weft_cpus();
 	if (!options->loops)
-		options->loops = DEFAULT_LOOPS;
+		options->loops = WEFT__SERVE_DEFAULT_LOOPS;
 	if (!options->grace_ns)
-		options->grace_ns = DEFAULT_GRACE;
+		options->grace_ns = WEFT__SERVE_DEFAULT_GRACE;
 	if (!options->restarts_per_10s)
 		options->restarts_per_10s = DEFAULT_RESTARTS;
 }

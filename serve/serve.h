@@ -19,6 +19,10 @@
 /* So many sockets are handed down to a worker. */
 enum { WEFT__SERVE_FDS_MAX = 256 };
 
+enum { WEFT__SERVE_DEFAULT_LOOPS = 1 };
+#define WEFT__SERVE_DEFAULT_ADDRESS "127.0.0.1:8000"
+#define WEFT__SERVE_DEFAULT_GRACE   (30 * WEFT_SEC)
+
 /* What a process serves, with the defaults filled in. */
 struct service {
 	struct weft_serve_options options;
