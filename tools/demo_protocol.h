@@ -1,11 +1,11 @@
 /*
- * What a loop of the demo's server and the load process say to each other, over a
- *connection that the loop opens: lines of text.
+ * What a loop of the demo's server and the load process say to each other, in lines of text
+ * over a connection that the loop opens.
  *
- *	loop > load   loop PROCESS INDEX	once, when it starts
- *	load > loop   begin START LENGTH	listen to the heartbeat from here on;
- *nanoseconds load > loop   end loop > load   timeline TEXT		what the heartbeat
- *said; see timeline_to_text()
+ *	loop PROCESS INDEX	loop to load, once, when it starts
+ *	begin START LENGTH	load to loop: listen to the heartbeat from START on; both in ns
+ *	end			load to loop: that is over
+ *	timeline TEXT		loop to load: what the heartbeat said; see timeline_to_text()
  *
  * Both read the same monotonic clock. The end of the connection is the end of the run.
  */

@@ -132,9 +132,11 @@ static void put_legend(const struct rows *rows)
 		"block.\n ",
 		number_exact(rows->run->setup.phase_ns).text);
 	put_look(rows->terminal, LOOK_HELD, 1);
-	fputs(" a call held the loop and everybody waited   ", out);
+	fputs(" held by a call: everybody waited   ", out);
+	put_look(rows->terminal, LOOK_PARTLY, 1);
+	fputs(" in part   ", out);
 	put_look(rows->terminal, LOOK_FREE, 1);
-	fputs(" the loop was free to answer\n\n", out);
+	fputs(" free to answer\n\n", out);
 }
 
 void demo_write_rows(const struct demo_run *run, const struct terminal *terminal)

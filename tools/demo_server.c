@@ -22,6 +22,7 @@
 
 #include <weft/executor.h>
 #include <weft/http.h>
+#include <weft/report.h>
 #include <weft/serve.h>
 
 /* Set once by the command line, before any other thread; read by all loops. */
@@ -62,10 +63,11 @@ static int answer(weft_http_request *request, void *arg)
 	return weft_http_reply_text(request, 200, "done\n");
 }
 
+/* With the number of the process, so that the clients can spread over all. */
 static int answer_at_once(weft_http_request *request, void *arg)
 {
 	(void)arg;
-	return weft_http_reply_text(request, 200, "ready\n");
+	return weft_http_reply_text(request, 200, "%d\n", weft_worker_index());
 }
 
 static int make_app(weft_http_app **app)
@@ -101,6 +103,14 @@ static int follow_parent(void *arg)
 		return weft_error_set(
 			-ESRCH, "the load process has ended before the server began");
 	return 0;
+}
+
+/* That the server drains at the end is no news to who looks at the demo. */
+static void report_problems(const struct weft_report *report, void *arg)
+{
+	(void)arg;
+	if (report->severity != WEFT_NOTE)
+		weft_report_send(report); /* from within the hook: to stderr */
 }
 
 static void tell_address(const char *address, void *arg)
@@ -148,6 +158,7 @@ static int run(const struct command *command, int argc, char **argv)
 		return TOOL_USAGE;
 	}
 
+	weft_set_report_hook(report_problems, NULL);
 	r = make_app(&app);
 	if (r < 0)
 		return weft_exit_status(r);

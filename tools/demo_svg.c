@@ -29,12 +29,12 @@ enum {
 	LABELS = 116, /* names of the rows */
 	PHASE_GAP = 12, /* between two phases of one work */
 	WORK_GAP = 20, /* between two works */
-	ROWS_TOP = 206,
+	ROWS_TOP = 234,
 	ROWS_HEIGHT = 440, /* not to be exceeded, however many loops */
 	ROW_MAX = 26,
 	ROW_MIN = 3,
 	CAPTIONS = 122,
-	FOOTER = 46,
+	FOOTER = 64,
 };
 
 struct drawing {
@@ -123,6 +123,7 @@ static void put_head(const struct drawing *drawing)
 	      "Sans\",\"DejaVu Sans\",sans-serif;fill:" INK ";font-size:13px}\n"
 	      ".title{font-size:22px;font-weight:700}\n"
 	      ".legend{font-size:14.5px}\n"
+	      ".modes{fill:" SOFT "}\n"
 	      ".work{font-size:16px;font-weight:700}\n"
 	      ".soft{fill:" SOFT ";font-size:12px}\n"
 	      ".label{fill:" SOFT ";font-size:12px;text-anchor:end}\n"
@@ -162,8 +163,12 @@ static void put_legend(const struct drawing *drawing)
 		 "a call held the loop: everybody waited");
 	put_rectangle(drawing, MARGIN + 322, 99, 14, 14, "free");
 	put_text(drawing, MARGIN + 344, 111, "legend", "the loop was free to answer");
-	put_text(drawing, MARGIN + 596, 111, "legend",
-		 "executor: threads for calls that block");
+	put_text(drawing, MARGIN, 136, "modes",
+		 "on the loop: where clients are answered");
+	put_text(drawing, MARGIN + 322, 136, "modes",
+		 "in the executor: the same call, on other threads");
+	put_text(drawing, MARGIN + 660, 136, "modes",
+		 "asynchronous: a timer, no thread waits");
 }
 
 /* What the phases below have in common. */
@@ -180,9 +185,9 @@ static void put_work(const struct drawing *drawing, int first, int last)
 	char text[128];
 
 	demo_describe_work(drawing->run, work, text, sizeof(text));
-	put_text(drawing, x, 150, "work", works[work]);
-	put_text(drawing, x, 167, "soft", text);
-	put_rectangle(drawing, x, 175, end - x, 1, "line");
+	put_text(drawing, x, 178, "work", works[work]);
+	put_text(drawing, x, 195, "soft", text);
+	put_rectangle(drawing, x, 203, end - x, 1, "line");
 }
 
 static void put_mode(const struct drawing *drawing, int phase)
@@ -298,7 +303,11 @@ static void put_footer(const struct drawing *drawing)
 		setup->cpus, setup->connections);
 	put_rectangle(drawing, MARGIN, drawing->height - FOOTER, WIDTH - 2 * MARGIN, 1,
 		      "line");
-	put_text(drawing, MARGIN, drawing->height - 20, "soft", text);
+	put_text(drawing, MARGIN, drawing->height - FOOTER + 24, "soft", text);
+	put_text(
+		drawing, MARGIN, drawing->height - FOOTER + 43, "soft",
+		"A hash needs a CPU all the time. On other threads it lets the loop go, but "
+		"a loop may have to wait for one of the CPUs that they keep busy.");
 }
 
 void demo_write_svg(const struct demo_run *run, FILE *out)

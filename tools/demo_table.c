@@ -127,9 +127,16 @@ static void put_notes(const struct demo_run *run, const struct terminal *termina
 			terminal_print(terminal, TERMINAL_DIM, " (%s each, in %s)",
 				       number_span(run->setup.fsync_ns).text,
 				       run->setup.directory);
+		if (work == DEMO_HASH)
+			terminal_print(terminal, TERMINAL_DIM,
+				       "; its threads share %d CPU%s with the loops",
+				       run->setup.cpus, run->setup.cpus == 1 ? "" : "s");
 		fputc('\n', terminal->out);
 	}
 
+	terminal_print(terminal, TERMINAL_DIM,
+		       " by     blocking: on the loop; executor: on pool threads; "
+		       "async: by a timer\n");
 	terminal_print(terminal, TERMINAL_DIM,
 		       " gain   times better than the blocking call");
 	if (has_verdict(run, DEMO_BETTER))

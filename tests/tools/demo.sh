@@ -112,6 +112,7 @@ expect_empty "the figures of a phase agree" "$(figures_off json.out)"
 check "it says on stderr what it runs, as asked and not as WEFT_... says" grep -qx \
     'weft demo: a server of 2 processes with 2 loops and up to 8 pool threads each, 16 clients, 7 phases of 200 ms' \
     json.err
+expect_empty "nobody but the demo talks" "$(grep -v '^weft demo: ' json.err)"
 check "a log gets a line for each phase" test "$(grep -c '^weft demo: [1-7]/7 ' json.err)" = 7
 check "a log gets no colours" sh -c '! grep -q "$(printf "\\033")" json.out json.err'
 check "the last line says where the picture is" \
@@ -119,6 +120,8 @@ check "the last line says where the picture is" \
 check "the picture is whole" test "$(tail -n 1 weft-demo.svg)" = "</svg>"
 check "the picture has a row for each loop in each phase" \
     test "$(grep -c '<title>process [01], loop [01]: held ' weft-demo.svg)" = 28
+expect_empty "each loop has clients, who hold it in the first phase" \
+    "$(grep '<title>process' weft-demo.svg | head -n 4 | grep 'held 0 %')"
 
 # ---- Where it cannot write ----
 

@@ -33,7 +33,7 @@ Test(demo_rows, show_where_each_loop_was_held, .init = setup, .fini = teardown)
 	static const char expected[] =
 		"\n"
 		" Each row is one event loop; time runs from left to right, 2 s in each block.\n"
-		" # a call held the loop and everybody waited   - the loop was free to answer\n"
+		" # held by a call: everybody waited   + in part   - free to answer\n"
 		"\n"
 		"                  sleep                      hash              fsync    \n"
 		"                  blocking executor async    blocking executor blocking executor\n"
