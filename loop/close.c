@@ -9,16 +9,36 @@
 #include "loop/control.h"
 #include "loop/turn.h"
 
-/* Runs turns until no task is left or the limit has passed. */
+static void pass(void *passed)
+{
+	*(bool *)passed = true;
+}
+
+/* What was sent before the close began runs; tasks among it begin, and are cancelled. */
+static void run_sent(weft_loop *loop)
+{
+	struct handle last;
+	bool passed = false;
+
+	handle_init(&last, HANDLE_DIRECT, pass, &passed);
+	(void)weft__loop_post(loop, &last); /* open */
+	while (!passed)
+		weft__loop_run_posts(loop);
+}
+
+/* Runs turns until no task is left or the limit has passed, on the clock of the loop or ours. */
 static bool end_tasks(weft_loop *loop)
 {
 	weft_time limit = weft__time_add(weft__clock(), loop->close_limit_ns);
+	weft_time limit_here = weft__time_add(loop_now(loop), loop->close_limit_ns);
 
 	if (!weft__loop_hooks() || !weft__loop_hooks()->n_alive(loop))
 		return true;
+	loop->deadlocked = false; /* they are woken to be cancelled */
 	weft__loop_hooks()->cancel_all(loop);
 	while (weft__loop_hooks()->n_alive(loop)) {
-		if (weft__clock() >= limit || loop->deadlocked)
+		if (weft__clock() >= limit || loop_now(loop) >= limit_here ||
+		    loop->deadlocked)
 			return false;
 		weft__loop_round(loop, limit);
 		loop->stop = false;
@@ -105,24 +125,28 @@ int weft_loop_close(weft_loop *loop)
 
 	if (!loop)
 		return 0;
-	weft_assert(!weft__thread_is_stale(),
-		    "weft_loop_close() was called in the child of a "
-		    "fork(): nothing of weft works there");
 	r = weft__loop_enter(loop);
+	if (r == -ESTALE || r == -ESHUTDOWN)
+		return r;
 	weft_assert(
 		r == 0,
 		"weft_loop_close() was called while a loop runs on this thread, or the "
 		"loop on another one: stop it and let weft_loop_run() return first");
 
 	loop->closing = true;
+	run_sent(loop);
 	ended = end_tasks(loop);
 	weft__loop_remove_signals(loop);
 	weft__inbox_close(&loop->inbox);
 	while (!list_is_empty(
 		&loop->inbox.taken)) /* what was accepted runs exactly once */
 		weft__loop_run_posts(loop);
-	if (!ended)
+	/* C2: lets go of all that was sent; pairs with C1. */
+	atomic_store_explicit(&loop->let_go, true, memory_order_release);
+	if (!ended) {
 		weft__loop_hooks()->abandon_all(loop);
+		weft_loop_ref(loop); /* what they wait for may still look for their loop */
+	}
 	detach_all(loop);
 	report_open(loop);
 	weft__loop_remove_watchers(loop);
@@ -135,7 +159,7 @@ int weft_loop_close(weft_loop *loop)
 	(void)close(loop->wake_fd); /* an eventfd has nothing to lose */
 	weft__ready_fini(&loop->ready);
 	weft__control_remove(loop);
-	loop->closed = true;
+	atomic_store_explicit(&loop->owner, LOOP_CLOSED, memory_order_relaxed);
 	weft__loop_leave(loop);
 	weft_loop_unref(loop);
 	return ended ? 0

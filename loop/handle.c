@@ -6,6 +6,7 @@
  */
 #include "loop/handle.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
@@ -138,7 +139,7 @@ int weft_loop_call_soon_threadsafe(weft_loop *loop, weft_callback *fn, void *arg
 		if (!handle)
 			return -ENOMEM;
 	}
-	handle_init(handle, shown ? HANDLE_USER : HANDLE_RECYCLED, fn, arg);
+	handle_init(handle, shown ? HANDLE_SENT : HANDLE_RECYCLED, fn, arg);
 	r = weft__loop_post(loop, handle);
 	if (r < 0) {
 		handle_set_state(handle, HANDLE_IDLE);
@@ -189,8 +190,12 @@ static void await_turn(weft_loop *loop)
 
 	weft__oneshot_init(&passed);
 	handle_init(&barrier, HANDLE_DIRECT, pass, &passed);
-	if (weft__loop_post(loop, &barrier) < 0)
-		weft__oneshot_set(&passed); /* closed: it has let go of everything */
+	if (weft__loop_post(loop, &barrier) < 0) {
+		/* C1: closed, but its end may still run what came before; pairs with C2. */
+		while (!atomic_load_explicit(&loop->let_go, memory_order_acquire))
+			sched_yield();
+		weft__oneshot_set(&passed);
+	}
 	weft__oneshot_wait(&passed);
 }
 
@@ -227,14 +232,25 @@ bool weft_handle_cancel(struct weft_handle *shown)
 	struct handle *handle = handle_of(shown);
 	weft_loop *loop = handle->loop;
 
-	if (!loop || loop_is_mine(loop))
-		return loop && cancel_here(loop, handle);
-	return cancel_elsewhere(loop, handle);
+	/* An idle one of this thread's has nothing to do with its loop, which may be gone. */
+	if (!loop || (handle->kind != HANDLE_SENT && handle_state(handle) == HANDLE_IDLE))
+		return false;
+	if (handle->kind != HANDLE_SENT)
+		return loop_must_be_mine(loop, __func__) && cancel_here(loop, handle);
+	if (loop_is_mine(loop) && (weft__thread.loop == loop || !weft_loop_is_running(loop)))
+		return cancel_here(loop, handle);
+	return !weft__thread_is_stale() && cancel_elsewhere(loop, handle);
 }
 
 bool weft_handle_is_pending(const struct weft_handle *shown)
 {
 	const struct handle *handle = (const struct handle *)(const void *)shown;
 
-	return handle_state(handle) != HANDLE_IDLE;
+	switch (handle_state(handle)) {
+	case HANDLE_IDLE:
+	case HANDLE_WITHDRAWN:
+		return false;
+	default:
+		return loop_must_be_mine(handle->loop, __func__);
+	}
 }

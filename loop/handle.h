@@ -26,6 +26,7 @@ enum handle_state {
 enum handle_kind {
 	HANDLE_USER = 0, /* runs as a step of its own */
 	HANDLE_RECYCLED, /* the same, and goes back to the loop's spare ones */
+	HANDLE_SENT, /* a user's, sent by whatever thread: may be cancelled by any */
 	/* fn runs at once where the handle turns up; short, and calls nobody's code but
 	   ours. */
 	HANDLE_DIRECT,

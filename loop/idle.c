@@ -68,8 +68,7 @@ static void sleep_until(weft_loop *loop, weft_time deadline)
 
 /*
  * On a test clock: what is under way in the kernel goes first, work outside is waited
- * for, and then time jumps. (A jump may end before the first deadline, in an empty slot
- * of the wheel: the next one goes on from there, and nobody sees the time between.)
+ * for, and then time jumps to the first deadline. `deadline` is on CLOCK_MONOTONIC here, too.
  */
 static void virtual_sleep(weft_loop *loop, weft_time deadline)
 {
@@ -79,15 +78,15 @@ static void virtual_sleep(weft_loop *loop, weft_time deadline)
 	weft__inbox_take(&loop->inbox);
 	if (weft__loop_has_work(loop))
 		return;
-	next = weft__timers_next(&loop->timers);
+	next = weft__timers_first(&loop->timers);
 	if (loop->n_outside) {
-		sleep_until(loop, WEFT_FOREVER);
+		sleep_until(loop, deadline);
 	} else if (next != WEFT_FOREVER) {
 		loop->virtual_now = MAX(loop->virtual_now, next);
 		weft__loop_expire_timers(loop);
 	} else if (loop->n_foreign) {
-		sleep_until(loop, WEFT_FOREVER);
-	} else if (deadline == WEFT_FOREVER) {
+		sleep_until(loop, deadline);
+	} else {
 		loop->deadlocked = true;
 		loop->stop = true;
 	}

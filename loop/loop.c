@@ -15,6 +15,7 @@
 
 #include "base/report.h"
 #include "loop/control.h"
+#include "loop/turn.h"
 
 enum { DEFAULT_CLOSE_LIMIT_S = 10 };
 
@@ -40,11 +41,22 @@ int weft__loop_refuse(const weft_loop *loop, const char *function)
 			"%s() was called in the child of a fork(): nothing of weft "
 			"works there before an exec",
 			function);
+	if (loop_is_closed(loop))
+		return weft_error_set(-ESHUTDOWN, "%s(): loop \"%s\" is closed", function,
+				      loop->name);
 	return weft_error_set(
 		-EPERM,
 		"%s() was called on a thread that is not that of loop \"%s\": send it "
 		"there with weft_loop_call_soon_threadsafe() or weft_spawn_on()",
 		function, loop->name);
+}
+
+bool weft__loop_must_be_mine(const weft_loop *loop, const char *function)
+{
+	int r = loop_check(loop, function);
+
+	weft_assert(r != -EPERM, "%s", weft_error_text(r));
+	return r == 0;
 }
 
 int weft__loop_none(const char *function)
@@ -191,7 +203,7 @@ void weft_loop_unref(weft_loop *loop)
 		return;
 	/* R2. Not a fence: ThreadSanitizer does not know those. */
 	(void)atomic_load_explicit(&loop->references, memory_order_acquire);
-	weft_assert(loop->closed,
+	weft_assert(loop_is_closed(loop),
 		    "the last reference to a loop was given back while it is open: "
 		    "call weft_loop_close() first");
 	free(loop);
@@ -270,6 +282,10 @@ int weft__loop_enter(weft_loop *loop)
 	if (atomic_exchange_explicit(&loop->running, true, memory_order_acquire))
 		return weft_error_set(
 			-EBUSY, "loop \"%s\" already runs on another thread", loop->name);
+	if (loop_is_closed(loop)) {
+		atomic_store_explicit(&loop->running, false, memory_order_relaxed);
+		return weft__loop_refuse(loop, "weft_loop_run");
+	}
 	pthread_once(&cpus_once, count_cpus);
 	atomic_fetch_add_explicit(&n_running, 1, memory_order_relaxed);
 	atomic_store_explicit(&loop->owner, thread_id(), memory_order_relaxed);
@@ -313,13 +329,12 @@ int weft_loop_run_once(weft_loop *loop, weft_time timeout_ns)
 		return r;
 	before = atomic_load_explicit(&loop->steps, memory_order_relaxed);
 	loop->turns_apart = true;
-	weft__loop_round(loop,
-			 timeout_ns > 0 ? weft__time_add(weft__clock(), timeout_ns) : 0);
-	if (atomic_load_explicit(&loop->steps, memory_order_relaxed) == before) {
-		loop_want_look(loop); /* what the wait found runs now, and nothing is
-					 waited for */
-		weft__loop_round(loop, 0);
-	}
+	/* Only with nothing to run it waits; and what that found runs now, not in the next call. */
+	if (!weft__loop_has_work(loop))
+		weft__loop_idle(loop, timeout_ns > 0
+					      ? weft__time_add(weft__clock(), timeout_ns)
+					      : 0);
+	weft__loop_round(loop, 0);
 	loop->turns_apart = loop->is_virtual;
 	loop->stop = false;
 	weft__loop_leave(loop);
@@ -329,10 +344,12 @@ int weft_loop_run_once(weft_loop *loop, weft_time timeout_ns)
 
 void weft_loop_stop(weft_loop *loop)
 {
-	if (loop_is_mine(loop)) {
+	if (weft__thread.loop == loop) {
 		loop->stop = true;
 		return;
 	}
+	if (weft__thread_is_stale())
+		return; /* the parent would be woken */
 	/* Relaxed: the post orders what the caller did before; this only keeps it from
 	 * two posts. */
 	if (!atomic_exchange_explicit(&loop->stop_sent, true, memory_order_relaxed))

@@ -82,6 +82,7 @@ struct weft_loop {
 	 */
 	_Atomic uint64_t owner;
 	atomic_bool running;
+	atomic_bool let_go; /* closed, and done with all that was sent to it: C1 and C2 */
 	/* The posted handle that runs now, written by the loop; H2 of loop/handle.c
 	 * orders it. */
 	_Atomic(struct handle *) running_post;
@@ -111,7 +112,6 @@ struct weft_loop {
 	bool turns_apart; /* each turn begins in weft__loop_round(): for tests, and for run_once */
 	bool stop; /* leave after this turn */
 	bool closing; /* nothing new begins */
-	bool closed;
 	size_t n_outside; /* work of others that is going to post: a test clock waits for
 			     it */
 	size_t n_foreign; /* waits that something else may end: it waits if nothing is due
@@ -143,6 +143,16 @@ struct weft_loop {
 
 /* ---- Who may call ---- */
 
+/* Owners that are no thread's number: the loop is closed, or on its way to its first thread. */
+#define LOOP_CLOSED UINT64_MAX
+#define LOOP_ON_ITS_WAY (UINT64_MAX - 1)
+
+static inline bool loop_is_closed(const weft_loop *loop)
+{
+	/* Relaxed: see the field. */
+	return atomic_load_explicit(&loop->owner, memory_order_relaxed) == LOOP_CLOSED;
+}
+
 static inline bool loop_is_mine(const weft_loop *loop)
 {
 	/* Relaxed: see the field. */
@@ -159,6 +169,17 @@ int weft__loop_none(const char *function);
 static inline int loop_check(const weft_loop *loop, const char *function)
 {
 	return loop_is_mine(loop) ? 0 : weft__loop_refuse(loop, function);
+}
+
+/*
+ * The same for functions that have no code to return: a wrong thread is an assertion. False in
+ * a forked child and for a loop that is closed: then the caller does nothing.
+ */
+bool weft__loop_must_be_mine(const weft_loop *loop, const char *function);
+
+static inline bool loop_must_be_mine(const weft_loop *loop, const char *function)
+{
+	return loop_is_mine(loop) || weft__loop_must_be_mine(loop, function);
 }
 
 /* ---- Time ---- */

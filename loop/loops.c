@@ -88,7 +88,7 @@ static int start_member(struct member *member, const struct weft_loop_options *o
 		return r;
 	weft_loop_ref(member->loop);
 	/* It is the new thread's, also before that has begun. Relaxed: see the field. */
-	atomic_store_explicit(&member->loop->owner, THREAD_NOBODY, memory_order_relaxed);
+	atomic_store_explicit(&member->loop->owner, LOOP_ON_ITS_WAY, memory_order_relaxed);
 	pthread_mutex_init(&member->lock, NULL);
 	r = -pthread_create(&member->thread, NULL, run_member, member);
 	if (r == 0)
@@ -130,6 +130,8 @@ int weft_loops_close(weft_loops *loops)
 {
 	if (!loops)
 		return 0;
+	if (weft__thread_is_stale())
+		return weft__loop_none(__func__);
 	for (int i = 0; i < loops->n; i++)
 		weft_assert(
 			weft__thread.loop != loops->members[i].loop,

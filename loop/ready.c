@@ -67,11 +67,15 @@ void weft__ready_put_behind(struct ready *ready, struct handle *handle)
 	list_push_back(&ready->behind, &handle->link);
 }
 
-/* Between two turns: what had to queue behind the ring moves into it, as far as there is
- * room. */
+/*
+ * Between two turns: what had to queue behind the ring moves into it, as far as there is room.
+ * Where all slots are promised and there is no memory for more, one at a time moves into the
+ * empty ring: it leaves its slot as the first thing of the turn, before any is asked for.
+ */
 void weft__ready_catch_up(struct ready *ready)
 {
-	while (!list_is_empty(&ready->behind) && weft__ready_has_room(ready)) {
+	while (!list_is_empty(&ready->behind) &&
+	       (weft__ready_has_room(ready) || ready->head == ready->tail)) {
 		struct handle *handle =
 			list_entry(ready->behind.next, struct handle, link);
 

@@ -13,9 +13,6 @@
 
 #include "base/base.h"
 
-/* A number that no thread has, nor the child of a fork(). */
-#define THREAD_NOBODY UINT64_MAX
-
 struct thread {
 	uint64_t id; /* 0: not numbered yet, or forked */
 	weft_loop *loop; /* the loop that runs here */

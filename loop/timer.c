@@ -100,6 +100,18 @@ weft_time weft__timers_next(const struct timers *timers)
 						: (weft_time)(tick * NSEC_PER_TICK);
 }
 
+weft_time weft__timers_first(const struct timers *timers)
+{
+	weft_time first = WEFT_FOREVER;
+	unsigned level, slot;
+
+	if (!first_slot(timers, &level, &slot))
+		return WEFT_FOREVER;
+	list_for_each (link, &timers->slots[level][slot])
+		first = MIN(first, list_entry(link, struct handle, link)->deadline);
+	return first;
+}
+
 /* The wheel's time has entered a slot of a higher level: its timers move down, in order.
  */
 static void move_down(struct timers *timers, unsigned level, unsigned slot)

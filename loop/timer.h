@@ -39,6 +39,9 @@ void weft__timers_remove(struct timers *timers, struct handle *handle);
  */
 weft_time weft__timers_next(const struct timers *timers);
 
+/* The first deadline, exactly; looks at each timer of one slot. WEFT_FOREVER as above. */
+weft_time weft__timers_first(const struct timers *timers);
+
 /* Unlinks the first timer that is due at `now`, in order; NULL when there is none left.
  */
 struct handle *weft__timers_pop(struct timers *timers, weft_time now);

@@ -91,6 +91,8 @@ weft_future *weft_future_ref(weft_future *future)
 		atomic_fetch_add_explicit(&future->references, 1, memory_order_relaxed);
 		return future;
 	}
+	if (unlikely(weft__thread_is_stale()))
+		return future;
 	weft_assert(
 		loop_is_mine(future->loop),
 		"weft_future_ref() of a local future on a thread that is not its loop's: make a "
@@ -132,8 +134,8 @@ static void report_unseen(const weft_future *future)
 
 void weft_future_unref(weft_future *future)
 {
-	if (!future)
-		return;
+	if (!future || unlikely(weft__thread_is_stale()))
+		return; /* a forked child leaves alone what it inherited */
 	weft_assert(
 		future->is_shared || loop_is_mine(future->loop),
 		"weft_future_unref() of a local future on a thread that is not its loop's: make "

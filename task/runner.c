@@ -8,6 +8,7 @@
  */
 #include "task/runner.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -135,9 +136,10 @@ static int run_until_done(weft_runner *runner, weft_task *main)
 {
 	weft_loop *loop = runner->loop;
 
-	do
+	do {
+		loop->stop = false; /* nobody but the main task's end stops a run */
 		weft__loop_round(loop, WEFT_FOREVER);
-	while (main->state != TASK_DONE && !loop->deadlocked);
+	} while (main->state != TASK_DONE && !loop->deadlocked);
 	loop->stop = false;
 	if (main->state != TASK_DONE)
 		return weft_error_set(-EDEADLK,
@@ -165,6 +167,8 @@ static int runner_run(weft_runner *runner, weft_fn *fn, void *arg, const void *p
 		give_signals_back(runner);
 		runner->main = NULL;
 		main->was_seen = true;
+		if (main->future)
+			weft__future_seen(main->future);
 		if (r < 0 && main->error && main->error->code == r)
 			error = weft_error_ref(main->error);
 		weft__task_unref(main);
@@ -186,6 +190,8 @@ int weft_runner_close(weft_runner *runner)
 
 	if (!runner)
 		return 0;
+	if (weft__thread_is_stale())
+		return weft__loop_none(__func__);
 	grace_ns = runner->options.grace_ns;
 	r = weft_loop_close(runner->loop);
 	free(runner);
@@ -227,11 +233,18 @@ __attribute__((noinline)) int weft_run_with(weft_fn *fn, void *arg,
 struct until {
 	struct future_waiter waiter;
 	weft_loop *loop;
+	atomic_bool told;
 };
 
 static void stop_loop(struct future_waiter *waiter)
 {
-	weft_loop_stop(container_of(waiter, struct until, waiter)->loop);
+	struct until *until = container_of(waiter, struct until, waiter);
+	weft_loop *loop = weft_loop_ref(until->loop);
+
+	/* U1: the waiter is not touched any more; pairs with U2. */
+	atomic_store_explicit(&until->told, true, memory_order_release);
+	weft_loop_stop(loop);
+	weft_loop_unref(loop);
 }
 
 int weft_loop_run_until(weft_loop *loop, weft_future *future)
@@ -239,17 +252,22 @@ int weft_loop_run_until(weft_loop *loop, weft_future *future)
 	struct until until = { .waiter.notify = stop_loop, .loop = loop };
 	int r;
 
+	if (!future->is_shared && future->loop != loop)
+		return weft_error_set(-EPERM,
+				      "weft_loop_run_until(): the future is local to loop "
+				      "\"%s\": run that, or make a shared future",
+				      future->loop->name);
 	if (!weft__future_add_waiter(future, &until.waiter))
 		return 0;
 	r = weft_loop_run(loop);
-	if (r < 0 || !future_is_settled(future)) {
-		/* If it settles right now, its stop is for nobody: the next run returns
-		 * early once. */
-		(void)weft__future_remove_waiter(future, &until.waiter);
+	if (weft__future_remove_waiter(future, &until.waiter))
 		return r < 0 ? r
 			     : weft_error_set(
 				       -EINTR,
 				       "the loop was stopped before the future settled");
-	}
-	return 0;
+	/* U2: whoever settles it is done with the waiter. If it was not its stop that ended the
+	 * run, that is for nobody: the next run returns early once. */
+	while (!atomic_load_explicit(&until.told, memory_order_acquire))
+		sched_yield();
+	return r;
 }

@@ -17,7 +17,8 @@
  *
  * Any thread may send to a loop (weft_loop_call_soon_threadsafe) or stop it. Everything else
  * here answers -EPERM on a thread that is not the loop's. Until a loop first runs, that is the
- * thread that made it.
+ * thread that made it; who hands it to another thread leaves it alone, but for these two, until
+ * it runs there.
  */
 #ifndef WEFT_LOOP_H
 #define WEFT_LOOP_H
@@ -72,10 +73,9 @@ weft_loop_new(const struct weft_loop_options *options, weft_loop **loop);
  * the place that opened it.
  *
  * Tasks that ignore their cancellation for .close_limit_ns are named in the report hook and
- * abandoned: they never run again, what they can reach is kept, and the process-wide counter
- * weft_tasks_abandoned is raised.
+ * abandoned: they never run again, and what they can reach is kept.
  *
- * Return: 0; -EBUSY if tasks were abandoned. Closed in either case.
+ * Return: 0; -EBUSY if tasks were abandoned. Closed in either case. -ESTALE in a forked child.
  *
  * Thread: the loop's, or any once it has stopped.
  * Cancellation point: no.
@@ -120,7 +120,8 @@ WEFT_API int weft_loop_run(weft_loop *loop);
  * @loop:       not running
  * @timeout_ns: longest sleep; 0 only looks
  *
- * Return: the number of callbacks that ran, or -EBUSY.
+ * Return: the number of steps (callbacks, stretches of tasks, messages of the library's own),
+ * or -EBUSY.
  *
  * Thread: as weft_loop_run().
  * Cancellation point: no.
@@ -229,7 +230,9 @@ WEFT_API int weft_loop_call_soon_threadsafe(weft_loop *loop, weft_callback *fn, 
  * weft_handle_cancel() - take a callback back
  * @handle: may be idle
  *
- * On return @handle is idle and its storage the caller's again. Away from its loop this waits
+ * On return @handle is idle and its storage the caller's again. One that has run, or was dropped
+ * by weft_loop_close(), is idle: cancelling it is harmless, but for a posted one, whose loop has
+ * to be there still (weft_loop_ref()). Away from its loop this waits
  * until the loop lets go of it, in its next turn or when the callback ends: a plain thread
  * blocks, a task suspends. From inside its own callback it returns at once.
  *
