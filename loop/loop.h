@@ -42,6 +42,8 @@ struct loop_hooks {
 	/* Suspends the running task, and makes a suspended one ready. */
 	void (*suspend)(void);
 	void (*wake)(void *task);
+	/* What debuggers look for; here so that no linker leaves it out. */
+	const void *layout;
 };
 
 /* Something that is open on a loop and is told of if it still is at the end. */

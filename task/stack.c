@@ -26,7 +26,7 @@ static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
 static atomic_long n_mprotect_stacks;
 
 static pthread_mutex_t slabs_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct list slabs = { &slabs, &slabs }; /* under the lock */
+struct list weft__slabs = { &weft__slabs, &weft__slabs }; /* under the lock */
 
 /* ---- Which guards ---- */
 
@@ -118,7 +118,7 @@ void weft__stack_pool_init(struct stack_pool *pool, weft_loop *loop)
 void weft__stack_pool_fini(struct stack_pool *pool)
 {
 	pthread_mutex_lock(&slabs_lock);
-	list_for_each_safe (link, &slabs) {
+	list_for_each_safe (link, &weft__slabs) {
 		struct slab *slab = list_entry(link, struct slab, link);
 
 		if (slab->loop != pool->loop)
@@ -171,7 +171,7 @@ static struct slab *new_slab(struct stack_pool *pool, struct stack_class *class)
 	slab->n_stacks = class->next_slab / class->stride;
 	atomic_init(&slab->n_cut, 0);
 	pthread_mutex_lock(&slabs_lock);
-	list_push_back(&slabs, &slab->link);
+	list_push_back(&weft__slabs, &slab->link);
 	pthread_mutex_unlock(&slabs_lock);
 	class->next_slab = MIN(class->next_slab * 2, MAX(SLAB_LARGEST, class->stride));
 	return slab;
@@ -213,11 +213,10 @@ void weft__stack_commit(struct stack_pool *pool, int index)
 
 /* ---- Finding ---- */
 
-/* Eight colours, four cache lines apart. */
 void *weft__slab_block(const struct slab *slab, size_t index, size_t block_bytes)
 {
 	char *top = slab->base + (index + 1) * slab->stride;
-	size_t colour = (index % 8) * 4 * CACHE_LINE;
+	size_t colour = index % STACK_COLOURS * STACK_COLOUR_BYTES;
 
 	return top - colour - (block_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
@@ -231,7 +230,7 @@ char *weft__stack_low(const struct slab *slab, const void *address)
 
 const struct slab *weft__slab_find_unlocked(const void *address)
 {
-	list_for_each (link, &slabs) {
+	list_for_each (link, &weft__slabs) {
 		const struct slab *slab = list_entry(link, struct slab, link);
 		const char *at = address;
 
@@ -244,7 +243,7 @@ const struct slab *weft__slab_find_unlocked(const void *address)
 void weft__slab_each(void (*fn)(const struct slab *slab, void *arg), void *arg)
 {
 	pthread_mutex_lock(&slabs_lock);
-	list_for_each (link, &slabs)
+	list_for_each (link, &weft__slabs)
 		fn(list_entry(link, struct slab, link), arg);
 	pthread_mutex_unlock(&slabs_lock);
 }

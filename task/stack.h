@@ -35,6 +35,8 @@ enum {
 	STACK_DEFAULT = 256 * 1024,
 	STACK_MIN = 128 * 1024, /* of which half is guard */
 	STACK_CLASSES = 12, /* 128 KiB … 256 MiB */
+	STACK_COLOURS = 8,
+	STACK_COLOUR_BYTES = 4 * CACHE_LINE, /* from one to the next */
 	STACK_CLASS_DEFAULT = 1, /* that of STACK_DEFAULT */
 };
 
@@ -48,6 +50,9 @@ struct slab {
 	/* Release when a stack is cut, acquire by a reader on another thread (K1, K2). */
 	atomic_size_t n_cut;
 };
+
+/* All slabs of the process, by link; see weft__slab_each(). For layout.h. */
+extern struct list weft__slabs;
 
 struct stack_class {
 	size_t stride;

@@ -18,6 +18,7 @@
 #include "loop/control.h"
 #include "task/future.h"
 #include "task/group.h"
+#include "task/layout.h"
 #include "task/switch.h"
 
 static void resume(void *task);
@@ -699,6 +700,7 @@ __attribute__((constructor)) static void hook_into_loops(void)
 		.close = close_tasks,
 		.suspend = suspend_running,
 		.wake = wake_task,
+		.layout = &weft__layout,
 	};
 
 	weft__loop_set_hooks(&hooks);

@@ -14,6 +14,8 @@ check "the headers are there" \
     diff -r -x Makefile.inc "$WEFT_SOURCE/include/weft" "$(find "$root" -type d -path '*/include/weft')"
 check "libweft.so is a link to the library of its version" test -L "$library"
 
+check "the commands for gdb are there" test -f "$(find "$root" -name weft-gdb.py)"
+
 cat >"$TMPDIR/user.c" <<'END'
 #include <weft/base.h>
 
