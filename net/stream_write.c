@@ -536,7 +536,7 @@ static int write_all(weft_stream *stream, struct source *source, const char *fun
 		if (unlikely(r < 0))
 			return end_message(&stream->out, source, size, r);
 		if (likely(!source->left)) {
-			io_count(task_current());
+			io_count(task_current(), size);
 			return 0;
 		}
 	}

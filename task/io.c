@@ -41,7 +41,7 @@ ssize_t weft__op_await(struct op *op, const char *what)
 	op->owner = &wait;
 	n = weft__op_start(op);
 	if (n != -EINPROGRESS) {
-		io_count(me);
+		io_count(me, n > 0 ? (size_t)n : 0);
 		return n;
 	}
 	(void)weft__park(&wait.park);

@@ -6,8 +6,11 @@
 
 #include "task/task.h"
 
-/* After so many operations in a row that did not have to wait, a task lets others run. */
-enum { IO_STREAK_MAX = 128 };
+/*
+ * After so many operations in a row that did not have to wait, a task lets others run; and after
+ * so many bytes, of which an operation may move many.
+ */
+enum { IO_STREAK_MAX = 128, IO_STREAK_BYTES = 256 * 1024 };
 
 /*
  * Starts an operation and waits for its end; `what` is for dumps. The operation's storage
@@ -18,9 +21,12 @@ enum { IO_STREAK_MAX = 128 };
 ssize_t weft__op_await(struct op *op, const char *what);
 
 /* A task that always finds its data there lets the others run now and then. */
-static inline void io_count(weft_task *me)
+static inline void io_count(weft_task *me, size_t bytes)
 {
-	if (unlikely(++me->io_streak >= IO_STREAK_MAX))
+	size_t streak = me->io_streak + 1 + bytes / (IO_STREAK_BYTES / IO_STREAK_MAX);
+
+	me->io_streak = (uint16_t)MIN(streak, (size_t)IO_STREAK_MAX);
+	if (unlikely(streak >= IO_STREAK_MAX))
 		weft__pass_turn(me);
 }
 

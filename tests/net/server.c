@@ -464,6 +464,16 @@ Test(server, survives_the_end_of_its_loops)
 	run_net(loops_end_first, NULL);
 }
 
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static bool is_closed(void *loop)
+{
+	return weft_loop_call_soon_threadsafe(loop, do_nothing, NULL, NULL) == -ESHUTDOWN;
+}
+
 static int no_loop_left(void *arg)
 {
 	struct weft_listen_options options = { 0 };
@@ -476,8 +486,7 @@ static int no_loop_left(void *arg)
 	loop = weft_loops_get(loops, 1);
 	weft_loop_ref(loop);
 	weft_loop_stop(loop);
-	while (!loop->closed)
-		cr_assert_eq(weft_sleep(WEFT_MSEC), 0);
+	await_true(is_closed, loop, "the loop closes");
 	options.loops = loops;
 	cr_expect_eq(weft_listen("127.0.0.1:0", &options, echo, NULL, &server),
 		     -ESHUTDOWN);
