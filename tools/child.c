@@ -89,9 +89,8 @@ int child_read_line(struct child *child, char *line, size_t size)
 	size_t n = 0;
 
 	for (;;) {
-		char byte;
-		ssize_t got =
-			read(child->out_fd, &byte, 1); /* one short line: no buffer */
+		char byte; /* one short line needs no buffer */
+		ssize_t got = read(child->out_fd, &byte, 1);
 
 		if (got == 0)
 			return -ENODATA;
@@ -113,8 +112,7 @@ int child_read_line(struct child *child, char *line, size_t size)
 	return 0;
 }
 
-/* Once the pidfd says that it has ended, or that it was killed: takes its status, closes.
- */
+/* Once it has ended, as the pidfd says, or was killed: takes its status, closes. */
 static void reap(struct child *child)
 {
 	while (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
@@ -146,8 +144,8 @@ void child_stop(struct child *child, weft_time grace)
 {
 	if (!child->pid)
 		return;
-	(void)kill(child->pid,
-		   SIGTERM); /* not reaped yet, so the number is still its own */
+	/* Not reaped yet, so the number is still its own. */
+	(void)kill(child->pid, SIGTERM);
 	if (weft_wait_for(wait_for_end, child, grace) == 0)
 		return;
 

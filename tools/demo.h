@@ -31,8 +31,7 @@ struct demo_phase {
 
 enum { DEMO_N_PHASES = 7 };
 
-/* In the order in which they run; the blocking phase of a work comes before its others.
- */
+/* In the order in which they run; of each work the blocking phase comes first. */
 extern const struct demo_phase demo_phases[DEMO_N_PHASES];
 
 /* "sleep", "hash", "fsync"; "blocking", "executor", "async". */

@@ -171,7 +171,7 @@ void demo_describe_work(const struct demo_run *run, enum demo_work work, char *t
 		break;
 	case DEMO_FSYNC:
 		if (run->setup.fsync_is_free) {
-			snprintf(text, size, "fsync on tmpfs, where it costs nothing");
+			snprintf(text, size, "on tmpfs, where it costs nothing");
 			break;
 		}
 		snprintf(text, size, "%d KiB and fsync, %d time%s",

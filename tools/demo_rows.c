@@ -1,13 +1,12 @@
 /*
- * When was each loop free and when was it held: drawn with characters, a row for each
- *loop.
+ * When was each loop free and when was it held: drawn with characters, a row for each of them.
  *
  *	                  sleep                      hash              fsync
  *	                  blocking executor async    blocking executor blocking executor
  *	 process 0 loop 0 ████████ ──────── ──────── ████████ ──────── ████████ ────────
  *
- * Each character stands for the same stretch of time, as long as the width allows.
- *Without colour the characters alone tell the two apart.
+ * Each character stands for the same stretch of time. Without colour the characters alone tell
+ * free from held.
  */
 #include "tools/demo_picture.h"
 
@@ -20,8 +19,7 @@ enum {
 	LABEL_MAX = 48,
 };
 
-/* Beyond these shares of held time a character shows a loop as partly held, or as held.
- */
+/* Beyond these shares of held time a character shows a loop as held in part, or as held. */
 #define PARTLY 0.1
 #define HELD   0.5
 
@@ -54,13 +52,18 @@ static void lay_out(struct rows *rows)
 static void put_titles(const struct rows *rows, enum terminal_style style,
 		       const char *(*title)(const struct demo_phase *phase))
 {
-	fprintf(rows->terminal->out, "%*s", rows->label, "");
-	for (int i = 0; i < DEMO_N_PHASES; i++) {
-		int width = i + 1 < DEMO_N_PHASES ? -(rows->cells + 1) : 0;
-		char text[CELLS_MAX + 1];
+	int at = 0;
 
-		snprintf(text, (size_t)rows->cells + 1, "%s", title(&demo_phases[i]));
-		terminal_print_padded(rows->terminal, style, width, text);
+	for (int i = 0; i < DEMO_N_PHASES; i++) {
+		int column = rows->label + i * (rows->cells + 1);
+		int length = MIN((int)strlen(title(&demo_phases[i])), rows->cells);
+
+		if (!length)
+			continue;
+		fprintf(rows->terminal->out, "%*s", column - at, "");
+		terminal_print(rows->terminal, style, "%.*s", length,
+			       title(&demo_phases[i]));
+		at = column + length;
 	}
 	fputc('\n', rows->terminal->out);
 }

@@ -52,8 +52,7 @@ static int answer(weft_http_request *request, void *arg)
 		r = weft_run_in_executor(NULL, work, &server.work);
 		break;
 	case DEMO_ASYNC:
-		r = weft_sleep(
-			DEMO_SLEEP_NS); /* of our works the only one with such a form */
+		r = weft_sleep(DEMO_SLEEP_NS); /* the only work with such a form */
 		break;
 	case DEMO_N_MODES:
 		break;
@@ -92,8 +91,7 @@ static int make_app(weft_http_app **app)
 	return 0;
 }
 
-/* In the supervisor only: a worker's parent is the supervisor, which it follows anyway.
- */
+/* In the supervisor only: a worker follows its parent, the supervisor, anyway. */
 static int follow_parent(void *arg)
 {
 	(void)arg;

@@ -124,8 +124,7 @@ static bool is_memory(const char *directory)
 	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
-/* The first folder of the usual ones that can be written to and is, or is not, in memory.
- */
+/* The first of the usual folders that can be written to and is, or is not, in memory. */
 static const char *find_directory(bool in_memory)
 {
 	const char *const candidates[] = { getenv("TMPDIR"), "/var/tmp", ".", "/tmp" };

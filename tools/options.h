@@ -1,7 +1,6 @@
 /*
- * Command lines: a table for each sub-command says what it takes, and parsing, complaints
- * and
- * --help follow from the table.
+ * Command lines: a table for each sub-command says what it takes; parsing, complaints and --help
+ * follow from the table.
  *
  * A value lands in a struct of the sub-command's, at the offset that its row names; what
  * stands there before is the default. Long options are taken with "--name value" and
@@ -49,8 +48,7 @@ enum options_outcome {
 	OPTIONS_WRONG, /* a sentence on stderr says what */
 };
 
-/* Options and nothing else: an argument that is none is wrong. argv[0] is not looked at.
- */
+/* Options and nothing else: any other argument is wrong. argv[0] is not looked at. */
 enum options_outcome options_parse(const struct command *command, int argc, char **argv,
 				   void *values);
 

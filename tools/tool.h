@@ -2,8 +2,8 @@
  * What every file of the `weft` program may use: small macros and one way to complain.
  *
  * The program sees the library through its public headers alone, as a program of yours
- * would. stdout is for results, stderr for talk. A message is one sentence, "weft demo:
- * …".
+ * would. stdout is for results, stderr for talk. A message is one sentence,
+ * "weft demo: …".
  */
 #ifndef WEFT_TOOLS_TOOL_H
 #define WEFT_TOOLS_TOOL_H

@@ -35,7 +35,7 @@ Test(demo_rows, show_where_each_loop_was_held, .init = setup, .fini = teardown)
 		" Each row is one event loop; time runs from left to right, 2 s in each block.\n"
 		" # held by a call: everybody waited   + in part   - free to answer\n"
 		"\n"
-		"                  sleep                      hash              fsync    \n"
+		"                  sleep                      hash              fsync\n"
 		"                  blocking executor async    blocking executor blocking executor\n"
 		" process 0 loop 0 ######## -------- -------- ######## -------- ######## --------\n"
 		" process 0 loop 1 ######## -------- -------- ######## -------- ######## --------\n"
