@@ -34,6 +34,11 @@ void *weft__switch(void **save, void *to, void *arg);
  */
 #if defined(__x86_64__) && defined(WEFT_SWITCH_ASM)
 
+enum {
+	SWITCH_SAVED = 56, /* bytes at the pointer of a stack that was left */
+	SWITCH_LEFT = SWITCH_SAVED + 128, /* from there, the frame of who left it */
+};
+
 /* What a call may change and an older CPU does not have. */
 #ifdef __AVX512F__
 #define SWITCH_CLOBBERS_MORE                                                            \
@@ -64,6 +69,9 @@ __attribute__((always_inline)) static inline void *switch_stacks(void **save, vo
 	return passed;
 }
 #else
+
+enum { SWITCH_SAVED = 160, SWITCH_LEFT = SWITCH_SAVED };
+
 static inline void *switch_stacks(void **save, void *to, void *arg)
 {
 	return weft__switch(save, to, arg);

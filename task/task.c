@@ -42,23 +42,46 @@ int weft__task_none(const char *function)
 
 /* ---- Switching ---- */
 
+enum {
+	FAR_AHEAD = 7,
+	NEAR_AHEAD = 3,
+	AHEAD_FROM = 32, /* so many ready tasks may be too many for the first cache */
+};
+
 /*
  * What follows is known, so its memory is fetched while others run: first the block, then, when
  * that is there, the frames that the switch and the return from it will touch.
+ *
+ * Always inlined: gcc takes a function that only fetches for one without effect, and leaves the
+ * call out.
  */
-static inline void look_ahead(const struct ready *ready)
+__attribute__((always_inline)) static inline void look_ahead(const struct ready *ready)
 {
-	const struct ready_slot *far = &ready->slots[(ready->head + 7) & ready->mask];
-	const struct ready_slot *near = &ready->slots[(ready->head + 3) & ready->mask];
+	const struct ready_slot *far, *near;
 	const char *sp;
 
+	if (ready->tail - ready->head < AHEAD_FROM)
+		return;
+	far = &ready->slots[(ready->head + FAR_AHEAD) & ready->mask];
+	near = &ready->slots[(ready->head + NEAR_AHEAD) & ready->mask];
 	__builtin_prefetch(far->arg);
 	if (near->fn != resume)
 		return;
 	sp = ((const weft_task *)near->arg)->sp;
+	/* The saved registers, which may begin on one line and end on the next; then frames. */
 	__builtin_prefetch(sp);
-	__builtin_prefetch(sp + 3 * CACHE_LINE);
-	__builtin_prefetch(sp + 4 * CACHE_LINE);
+	__builtin_prefetch(sp + SWITCH_SAVED - 1);
+	__builtin_prefetch(sp + SWITCH_LEFT);
+	__builtin_prefetch(sp + SWITCH_LEFT + CACHE_LINE);
+}
+
+/*
+ * The loop of the running task, which is known before the task is: so finding the next one need
+ * not wait for the last one's own memory, and steps of several tasks overlap.
+ */
+static inline weft_loop *loop_of_running(void)
+{
+	return weft__thread.loop;
 }
 
 static inline void about_to_run(weft_task *task)
@@ -99,11 +122,12 @@ static inline bool begin_turn(weft_loop *loop)
  */
 __attribute__((always_inline)) static inline void switch_away(weft_task *me)
 {
-	struct tasks *tasks = tasks_of(me->loop);
-	struct ready *ready = &me->loop->ready;
+	weft_loop *loop = loop_of_running();
+	struct tasks *tasks = tasks_of(loop);
+	struct ready *ready = &loop->ready;
 
-	if (!loop_look_is_due(me->loop) &&
-	    (ready->head != ready->turn_end || begin_turn(me->loop))) {
+	if (!loop_look_is_due(loop) &&
+	    (ready->head != ready->turn_end || begin_turn(loop))) {
 		struct ready_slot *slot = &ready->slots[ready->head & ready->mask];
 
 		if (slot->fn == resume) {
@@ -111,7 +135,7 @@ __attribute__((always_inline)) static inline void switch_away(weft_task *me)
 
 			ready->head++;
 			look_ahead(ready);
-			loop_count_step(me->loop);
+			loop_count_step(loop);
 			about_to_run(next);
 			if (next == me)
 				return;
@@ -154,10 +178,15 @@ static void resume(void *arg)
 	}
 }
 
-void weft__make_ready(weft_task *task)
+static inline void make_ready(weft_loop *loop, weft_task *task)
 {
 	task->state = TASK_READY;
-	ready_push_promised(&task->loop->ready, resume, task, &task->spare);
+	ready_push_promised(&loop->ready, resume, task, &task->spare);
+}
+
+void weft__make_ready(weft_task *task)
+{
+	make_ready(task->loop, task);
 }
 
 void weft__suspend(weft_task *me)
@@ -184,7 +213,7 @@ int weft__park(struct park *park)
 void weft__pass_turn(weft_task *me)
 {
 	me->io_streak = 0;
-	weft__make_ready(me);
+	make_ready(loop_of_running(), me);
 	switch_away(me);
 }
 
@@ -199,7 +228,7 @@ int weft_yield(void)
 	if (unlikely(r < 0))
 		return r;
 	me->io_streak = 0;
-	weft__make_ready(me);
+	make_ready(loop_of_running(), me);
 	switch_away(me);
 	return 0;
 }
