@@ -114,7 +114,7 @@ static bool sample_loop(weft_loop *loop, weft_time now, bool *active)
 	loop->sampled_steps = steps;
 	loop->sampled_looks = looks;
 	if (stuck)
-		atomic_store_explicit(&loop->look_wanted, true, memory_order_relaxed);
+		loop_want_look(loop);
 	return stuck;
 }
 

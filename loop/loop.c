@@ -135,6 +135,7 @@ int weft_loop_new(const struct weft_loop_options *options, weft_loop **out)
 		return -ENOMEM;
 	memset(loop, 0, sizeof(*loop));
 	atomic_init(&loop->references, 1);
+	atomic_init(&loop->look_at, STEPS_PER_LOOK);
 	atomic_init(&loop->owner, thread_id());
 	snprintf(loop->name, sizeof(loop->name), "%s",
 		 options->name ? options->name : "");

@@ -88,10 +88,14 @@ struct weft_loop {
 	/* The posted handle that runs now, written by the loop; H2 of loop/handle.c
 	 * orders it. */
 	_Atomic(struct handle *) running_post;
-	/* Relaxed: the control thread wants a look; seen at some later step. */
-	atomic_bool look_wanted;
 	/* Relaxed: samples for the control thread, which acts on their standing still. */
 	alignas(CACHE_LINE) _Atomic uint64_t steps; /* written by the loop alone */
+	/*
+	 * Relaxed: when `steps` has reached it, a look is due. The loop moves it on as it looks;
+	 * whoever wants a look at once sets it to 0, the control thread too. If the loop's own
+	 * store wins, it is looking at that very moment.
+	 */
+	_Atomic uint64_t look_at;
 	_Atomic uint64_t looks;
 	atomic_bool asleep;
 	_Atomic uint32_t n_tasks; /* that have not ended */
@@ -110,7 +114,6 @@ struct weft_loop {
 	/* ---- Loop thread. ---- */
 	void *tasks; /* task/'s */
 	struct ready ready;
-	uint64_t steps_at_look;
 	bool turns_apart; /* each turn begins in weft__loop_round(): for tests, and for run_once */
 	bool stop; /* leave after this turn */
 	bool closing; /* nothing new begins */
@@ -205,16 +208,26 @@ static inline void loop_count_step(weft_loop *loop)
 
 static inline bool loop_look_is_due(const weft_loop *loop)
 {
-	return unlikely(atomic_load_explicit(&loop->steps, memory_order_relaxed) -
-					loop->steps_at_look >=
-				STEPS_PER_LOOK ||
-			atomic_load_explicit(&loop->look_wanted, memory_order_relaxed));
+	return unlikely(atomic_load_explicit(&loop->steps, memory_order_relaxed) >=
+			atomic_load_explicit(&loop->look_at, memory_order_relaxed));
 }
 
-/* Timers are due, or may be: look before the next turn. */
+/* Something is due, or may be: look after this step. Thread: any. */
 static inline void loop_want_look(weft_loop *loop)
 {
-	atomic_store_explicit(&loop->look_wanted, true, memory_order_relaxed);
+	atomic_store_explicit(&loop->look_at, 0, memory_order_relaxed);
+}
+
+/* A look begins; the next one is due after so many steps. */
+static inline void loop_count_look(weft_loop *loop)
+{
+	uint64_t looks = atomic_load_explicit(&loop->looks, memory_order_relaxed);
+
+	atomic_store_explicit(&loop->looks, looks + 1, memory_order_relaxed);
+	atomic_store_explicit(&loop->look_at,
+			      atomic_load_explicit(&loop->steps, memory_order_relaxed) +
+				      STEPS_PER_LOOK,
+			      memory_order_relaxed);
 }
 
 /* One round: a turn, and what comes between turns; may wait until `deadline`. */

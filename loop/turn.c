@@ -35,16 +35,10 @@ void weft__loop_flush(weft_loop *loop)
 /* Timers and poller; waits until `deadline` on CLOCK_MONOTONIC, not at all if it is 0. */
 void weft__loop_look(weft_loop *loop, weft_time deadline)
 {
-	/* Relaxed: see the fields. */
-	atomic_store_explicit(&loop->look_wanted, false, memory_order_relaxed);
-	atomic_store_explicit(&loop->looks,
-			      atomic_load_explicit(&loop->looks, memory_order_relaxed) +
-				      1,
-			      memory_order_relaxed);
+	loop_count_look(loop);
 	loop_flush(loop);
 	weft__poller_wait(loop->poller, deadline);
 	weft__loop_expire_timers(loop);
-	loop->steps_at_look = atomic_load_explicit(&loop->steps, memory_order_relaxed);
 }
 
 /* Which of several ready things goes first is drawn, when a test asked for that. */
@@ -136,8 +130,7 @@ void weft__loop_run_posts(weft_loop *loop)
 bool weft__loop_has_work(const weft_loop *loop)
 {
 	return !ready_is_empty(&loop->ready) || !list_is_empty(&loop->inbox.taken) ||
-	       loop->stop ||
-	       atomic_load_explicit(&loop->look_wanted, memory_order_relaxed);
+	       loop->stop || loop_look_is_due(loop);
 }
 
 void weft__loop_round(weft_loop *loop, weft_time deadline)

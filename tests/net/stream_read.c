@@ -376,7 +376,7 @@ static int is_aborted_with_data(void *arg)
 			cr_assert_eq(weft_yield(), 0);
 			if (mode & 1)
 				peer_send_text(&reader.pair, "some");
-			weft_loop_current()->look_wanted = true;
+			loop_want_look(weft_loop_current());
 			if (mode & 2)
 				(void)weft_task_cancel(task, NULL);
 			abort_stream(&reader);
