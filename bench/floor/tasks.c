@@ -103,33 +103,37 @@ int floor_spawn_first_use(const struct bench_case *c, double *values)
 static struct {
 	struct bench_rounds rounds;
 	long n_tasks;
+	long n_turns; /* of a round */
+	long n_left; /* of this one */
+	weft_time start;
 	bool stop;
 } yielding;
 
-static void yield_until_stop(void *arg)
+/* Between two of its turns each task has had one. The first round only warms up. */
+static void watch(void)
 {
-	(void)arg;
-	while (!yielding.stop)
-		floor_yield();
+	if (yielding.n_left-- > 0)
+		return;
+	if (yielding.start)
+		bench_add(&yielding.rounds,
+			  (double)(bench_thread_cpu() - yielding.start) /
+				  (double)(yielding.n_turns * yielding.n_tasks));
+	yielding.stop = !bench_more(&yielding.rounds);
+	yielding.n_left = yielding.n_turns - 1;
+	yielding.start = bench_thread_cpu();
 }
 
-/* One of them holds the watch: between two of its turns each task has had one. */
-static void yield_and_measure(void *arg)
+/*
+ * One of them holds the watch, and yields where all yield: a processor foretells where a
+ * return goes by the last call, so one that yielded elsewhere would cost two wrong guesses.
+ */
+static void take_turns(void *is_watch)
 {
-	long turns = MAX(200 * 1000 / yielding.n_tasks, 1);
-
-	(void)arg;
-	for (long i = 0; i < MAX(turns / 10, 1); i++) /* warm-up */
+	while (!yielding.stop) {
+		if (is_watch)
+			watch();
 		floor_yield();
-	while (bench_more(&yielding.rounds)) {
-		weft_time start = bench_thread_cpu();
-
-		for (long i = 0; i < turns; i++)
-			floor_yield();
-		bench_add(&yielding.rounds, (double)(bench_thread_cpu() - start) /
-						    (double)(turns * yielding.n_tasks));
 	}
-	yielding.stop = true;
 }
 
 int floor_yield_round_robin(const struct bench_case *c, double *values)
@@ -137,8 +141,9 @@ int floor_yield_round_robin(const struct bench_case *c, double *values)
 	bench_pin(1);
 	floor_sched_init((size_t)c->n);
 	yielding.n_tasks = c->n;
+	yielding.n_turns = MAX(200 * 1000 / c->n, 1);
 	for (long i = 0; i < c->n; i++) {
-		int r = floor_spawn(i == 0 ? yield_and_measure : yield_until_stop, NULL);
+		int r = floor_spawn(take_turns, i == 0 ? &yielding : NULL);
 
 		if (r < 0)
 			return r;

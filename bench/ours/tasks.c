@@ -108,56 +108,48 @@ int ours_spawn_first_use(const struct bench_case *c, double *values)
 static struct {
 	struct bench_rounds rounds;
 	long n_tasks;
+	long n_turns; /* of a round */
+	long n_left; /* of this one */
+	weft_time start;
 	bool stop;
 } yielding;
 
-static int yield_until_stop(void *arg)
+/* Between two of its turns each task has had one. The first round only warms up. */
+static void watch(void)
+{
+	if (yielding.n_left-- > 0)
+		return;
+	if (yielding.start)
+		bench_add(&yielding.rounds,
+			  (double)(bench_thread_cpu() - yielding.start) /
+				  (double)(yielding.n_turns * yielding.n_tasks));
+	yielding.stop = !bench_more(&yielding.rounds);
+	yielding.n_left = yielding.n_turns - 1;
+	yielding.start = bench_thread_cpu();
+}
+
+/* One of them holds the watch, and yields where all yield, as in the floor. */
+static int take_turns(void *is_watch)
 {
 	int r = 0;
 
-	(void)arg;
-	while (r == 0 && !yielding.stop)
+	while (r == 0 && !yielding.stop) {
+		if (is_watch)
+			watch();
 		r = weft_yield();
-	return r;
-}
-
-static int yield_times(long n)
-{
-	int r = 0;
-
-	for (long i = 0; r == 0 && i < n; i++)
-		r = weft_yield();
-	return r;
-}
-
-/* One of them holds the watch: between two of its turns each task has had one. */
-static int yield_and_measure(void *arg)
-{
-	long turns = MAX(200 * 1000 / yielding.n_tasks, 1);
-	int r;
-
-	(void)arg;
-	r = yield_times(MAX(turns / 10, 1)); /* warm-up */
-	while (r == 0 && bench_more(&yielding.rounds)) {
-		weft_time start = bench_thread_cpu();
-
-		r = yield_times(turns);
-		bench_add(&yielding.rounds, (double)(bench_thread_cpu() - start) /
-						    (double)(turns * yielding.n_tasks));
 	}
-	yielding.stop = true;
 	return r;
 }
 
-static int yield_all(void *arg)
+static int spawn_and_watch(void *is_watch)
 {
 	for (long i = 1; i < yielding.n_tasks; i++) {
-		int r = spawn(yield_until_stop, yielding.n_tasks >= MANY);
+		int r = spawn(take_turns, yielding.n_tasks >= MANY);
 
 		if (r < 0)
 			return r;
 	}
-	return yield_and_measure(arg);
+	return take_turns(is_watch);
 }
 
 int ours_yield_round_robin(const struct bench_case *c, double *values)
@@ -166,7 +158,8 @@ int ours_yield_round_robin(const struct bench_case *c, double *values)
 
 	bench_pin(1);
 	yielding.n_tasks = c->n;
-	r = weft_run(yield_all, NULL);
+	yielding.n_turns = MAX(200 * 1000 / c->n, 1);
+	r = weft_run(spawn_and_watch, &yielding);
 	values[0] = bench_median(&yielding.rounds);
 	return r;
 }
