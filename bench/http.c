@@ -24,23 +24,34 @@ static int load_http(const struct bench_case *c, char *const server[], double *v
 	return bench_load_server(server, BENCH_TWO_CPUS, &load, values);
 }
 
-static int load_floor(const struct bench_case *c, double *values)
+static int load_own(const struct bench_case *c, const char *name, double *values)
 {
-	const char *argv[] = { bench_program(), "--serve", "http-floor", NULL };
+	const char *argv[] = { bench_program(), "--serve", name, NULL };
 
 	return load_http(c, (char *const *)(uintptr_t)argv, values);
 }
 
-#define HTTP(case_name, connections, reference_cpu)                                    \
-	{                                                                              \
-		.name = case_name, .m = connections, .floor = load_floor, .figures = { \
-			{ .unit = "CPU us",                                            \
-			  .reference = reference_cpu,                                  \
-			  .target_ratio = 1.15 },                                      \
-			{ .unit = "k req/s", .more_is_better = true },                 \
-			{ .unit = "p50 us" },                                          \
-			{ .unit = "p99 us" }                                           \
-		}                                                                      \
+static int load_floor(const struct bench_case *c, double *values)
+{
+	return load_own(c, "http-floor", values);
+}
+
+static int load_ours(const struct bench_case *c, double *values)
+{
+	return load_own(c, "http", values);
+}
+
+#define HTTP(case_name, connections, reference_cpu)                       \
+	{                                                                 \
+		.name = case_name, .m = connections, .floor = load_floor, \
+		.weft = load_ours, .figures = {                           \
+			{ .unit = "CPU us",                               \
+			  .reference = reference_cpu,                     \
+			  .target_ratio = 1.15 },                         \
+			{ .unit = "k req/s", .more_is_better = true },    \
+			{ .unit = "p50 us" },                             \
+			{ .unit = "p99 us" }                              \
+		}                                                         \
 	}
 
 static const struct bench_case cases[] = {

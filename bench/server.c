@@ -20,6 +20,7 @@
 const struct bench_server_entry bench_servers[] = {
 	{ "echo", ours_echo_serve },
 	{ "echo-floor", floor_echo_serve },
+	{ "http", ours_http_serve },
 	{ "http-floor", floor_http_serve },
 };
 const size_t bench_n_servers = ARRAY_SIZE(bench_servers);

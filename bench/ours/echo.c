@@ -4,11 +4,9 @@
  */
 #include <weft/stream.h>
 
-#include <stdio.h>
-
 #include "bench/ours/ours.h"
 
-enum { BUFFER_BYTES = 64 * 1024, BACKLOG = 4096 };
+enum { BUFFER_BYTES = 64 * 1024 };
 
 static int echo(weft_stream *stream, void *unused)
 {
@@ -25,20 +23,7 @@ static int echo(weft_stream *stream, void *unused)
 	return (int)n;
 }
 
-static int serve(void *unused)
-{
-	struct weft_listen_options options = { .backlog = BACKLOG };
-	weft_server *server;
-	int r = weft_listen("127.0.0.1:0", &options, echo, unused, &server);
-
-	if (r < 0)
-		return r;
-	printf("listening on %s\n", weft_server_address(server));
-	(void)fflush(stdout); /* the sample waits for this line */
-	return weft_server_serve_forever(server, 0);
-}
-
 int ours_echo_serve(void)
 {
-	return weft_run(serve, NULL);
+	return ours_serve(echo, NULL);
 }

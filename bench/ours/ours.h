@@ -7,6 +7,8 @@
 #ifndef WEFT_BENCH_OURS_OURS_H
 #define WEFT_BENCH_OURS_OURS_H
 
+#include <weft/stream.h>
+
 #include "bench/bench.h"
 #include "bench/server.h"
 
@@ -43,7 +45,11 @@ bench_side ours_executor_spinning; /* 1 in flight */
 bench_side ours_executor_sleeps; /* n sleeps of 10 ms */
 bench_side ours_executor_mixed; /* 64 jobs of which one sleeps 1 s */
 
-/* echo.c */
+/* echo.c, http.c */
 bench_server ours_echo_serve;
+bench_server ours_http_serve;
+
+/* serve.c: listens, says so, and serves until SIGTERM. */
+int ours_serve(weft_connection_fn *handler, void *arg);
 
 #endif
