@@ -354,7 +354,7 @@ int weft_http_serve_connection(weft_stream *stream, void *arg)
 				      app->problem ? app->problem
 						   : "a route could not be added");
 	weft__stream_set_write_stall(stream, app->options.write_stall_ns);
-	weft__stream_finish_on_cancel(stream);
+	weft_stream_finish_on_cancel(stream);
 	do
 		next = serve_request(&c);
 	while (next == NEXT_REQUEST);

@@ -172,8 +172,12 @@ int weft__connection_begin(struct acceptor *acceptor, int fd, const struct socka
 	return 0;
 }
 
-void weft__stream_finish_on_cancel(weft_stream *stream)
+void weft_stream_finish_on_cancel(weft_stream *stream)
 {
+	weft_assert(
+		task_current() && loop_is_mine(stream->descriptor.loop),
+		"weft_stream_finish_on_cancel() was called outside the handler of the stream: "
+		"make it the handler's first statement");
 	stream->finishes_on_cancel = true;
 	if (stream->server_is_closing)
 		(void)weft_task_cancel(task_current(), "the server is being closed");

@@ -35,12 +35,6 @@ bool weft__stream_has_unread(const weft_stream *stream);
 /* Has the peer ended its side, or broken the connection, with nothing left to read? */
 bool weft__stream_peer_is_gone(const weft_stream *stream);
 
-/*
- * In the handler of a server: it takes a cancellation for the wish that it finish, so a server that
- * is being closed cancels it at once, and not only when the grace is over.
- */
-void weft__stream_finish_on_cancel(weft_stream *stream);
-
 /* How long a write may go on without the peer taking a byte: then it is -ETIMEDOUT. */
 void weft__stream_set_write_stall(weft_stream *stream, weft_time stall_ns);
 

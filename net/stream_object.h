@@ -67,7 +67,7 @@ struct weft_stream {
 	int references;
 	int error; /* what broke the connection; 0: nothing did */
 	bool server_is_closing; /* that it came from */
-	bool finishes_on_cancel; /* see weft__stream_finish_on_cancel() */
+	bool finishes_on_cancel; /* see weft_stream_finish_on_cancel() */
 	size_t line_limit;
 	struct stream_input in;
 	struct stream_output out;

@@ -312,6 +312,20 @@ weft_listen(const char *address, const struct weft_listen_options *options,
 	    weft_connection_fn *handler, void *arg, weft_server **server);
 
 /**
+ * weft_stream_finish_on_cancel() - tell the server that a cancelled handler finishes in good order
+ * @stream: the handler's
+ *
+ * Without this a server that is being closed leaves a handler alone until the grace is over: it
+ * cannot know what a cancellation would cut. With it the handler is cancelled at once: its wait for
+ * the next message returns -ECANCELED, it completes what it has begun, within the grace, and
+ * returns 0.
+ *
+ * Thread: task, the one that runs the handler.
+ * Cancellation point: no.
+ */
+WEFT_API void weft_stream_finish_on_cancel(weft_stream *stream);
+
+/**
  * weft_server_address() - where it listens, with the port that was picked
  * @server: the server
  *
@@ -325,7 +339,8 @@ WEFT_API const char *weft_server_address(const weft_server *server);
 /**
  * weft_server_close() - stop listening, let handlers finish, release the server
  * @server:   the caller's; may be NULL
- * @grace_ns: then the handlers left are cancelled; connections of a protocol stay
+ * @grace_ns: then the handlers left are cancelled (see also weft_stream_finish_on_cancel());
+ *            connections of a protocol stay
  *
  * New connections are refused from the moment of the call.
  *

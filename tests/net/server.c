@@ -667,3 +667,53 @@ Test(server, survives_a_lack_of_memory)
 {
 	run_net(has_no_memory, NULL);
 }
+
+struct patient {
+	bool has_begun;
+	ssize_t told; /* what the wait for more returned */
+};
+
+/* Would wait for ever; says so when it is told to finish, and finishes. */
+static int wait_for_more(weft_stream *stream, void *arg)
+{
+	struct patient *patient = arg;
+	char byte;
+
+	weft_stream_finish_on_cancel(stream);
+	cr_expect_eq(weft_stream_read(stream, &byte, 1), 1);
+	patient->has_begun = true;
+	patient->told = weft_stream_read(stream, &byte, 1);
+	return weft_stream_write(stream, "bye", 3);
+}
+
+static bool has_begun(void *arg)
+{
+	return ((struct patient *)arg)->has_begun;
+}
+
+static int finishes_on_cancel(void *arg)
+{
+	struct patient patient = { .told = 1 };
+	weft_server *server;
+	char text[4];
+	int fd;
+
+	(void)arg;
+	cr_assert_eq(weft_listen("127.0.0.1:0", NULL, wait_for_more, &patient, &server),
+		     0);
+	fd = connect_plain(weft_server_address(server));
+	cr_assert_eq(write(fd, "x", 1), 1);
+	await_true(has_begun, &patient, "the handler begins");
+	cr_expect_eq(weft_server_close(server, 60 * WEFT_MIN), 0); /* not after an hour */
+	cr_expect_eq(patient.told, -ECANCELED);
+	cr_expect_eq(read(fd, text, sizeof(text)), 3);
+	cr_expect_arr_eq(text, "bye", 3);
+	cr_expect_eq(read(fd, text, sizeof(text)), 0); /* an end, no reset */
+	close(fd);
+	return 0;
+}
+
+Test(server, does_not_wait_for_handlers_that_finish_on_cancel)
+{
+	run_net(finishes_on_cancel, NULL);
+}
