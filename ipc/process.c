@@ -251,12 +251,15 @@ static enum weft__process_outcome on_message(struct weft__process *process,
 
 /*
  * A process that ends closes its socket a moment before its pidfd tells. One that does
- * not end within stop_ns has closed it otherwise, and can be told nothing any more.
+ * not end within stop_ns has closed it otherwise, and can be told nothing any more. One
+ * that drains keeps the time it was given: main() may have a lot to put away.
  */
 static void on_closed(struct weft__process *process)
 {
 	(void)close(process->control);
 	process->control = -1;
+	if (process->state == WEFT__PROCESS_DRAINING)
+		return;
 	(void)enter(process, WEFT__PROCESS_STOPPING, process->options->stop_ns);
 }
 
