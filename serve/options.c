@@ -7,6 +7,7 @@
  * was asked for.
  */
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,14 @@ static const struct flag_line lines[] = {
 	{ "version", FLAG_VERSION, NULL, NULL, "print the version of the library" },
 };
 
+/* Options hold such a text as long as the program runs; this is how memory checkers know. */
+struct kept {
+	struct kept *next;
+	char text[];
+};
+
+static struct kept *all_kept;
+
 /* What was asked for so far; put together at the end. */
 struct asked {
 	struct weft_serve_options *options;
@@ -89,17 +98,28 @@ static weft_time seconds(const char *where, const char *value)
 	return MAX((weft_time)(n * (double)WEFT_SEC), 1); /* 0 would be the default */
 }
 
-/* "PREFIX:VALUE" in memory that is kept: options hold it as long as the program runs. */
-static const char *kept_address(const char *prefix, const char *value)
+/* Formatted text in memory that is kept. */
+static WEFT_PRINTF(1, 2) const char *keep(const char *format, ...)
 {
-	char *text;
+	struct kept *kept;
+	va_list args;
+	int size;
 
-	if (asprintf(&text, "%s%s", prefix, value) < 0) {
+	va_start(args, format);
+	size = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	kept = size < 0 ? NULL : weft__alloc(sizeof(*kept) + (size_t)size + 1);
+	if (!kept) {
 		fprintf(stderr, "%s: no memory for an address\n",
 			program_invocation_short_name);
 		exit(EXIT_FAILURE);
 	}
-	return text;
+	va_start(args, format);
+	vsnprintf(kept->text, (size_t)size + 1, format, args);
+	va_end(args);
+	kept->next = all_kept;
+	all_kept = kept;
+	return kept->text;
 }
 
 /* What holds without the flag, as " (30)"; nothing if there is no more to say. */
@@ -183,12 +203,12 @@ static void apply(struct asked *asked, enum flag flag, const char *where,
 		asked->port = value;
 		break;
 	case FLAG_UDS:
-		options->address = kept_address("unix:", value);
+		options->address = keep("unix:%s", value);
 		asked->host = asked->port = NULL;
 		break;
 	case FLAG_FD:
 		(void)number(where, value, 0, INT32_MAX);
-		options->address = kept_address("fd:", value);
+		options->address = keep("fd:%s", value);
 		asked->host = asked->port = NULL;
 		break;
 	case FLAG_BIND:
@@ -237,8 +257,6 @@ static void join_host_and_port(struct asked *asked)
 	const char *before = asked->options->address, *colon;
 	const char *host = asked->host, *port = asked->port;
 	bool is_v6 = host && strchr(host, ':') && host[0] != '[';
-	char *text;
-	int n;
 
 	if (!host && !port)
 		return;
@@ -247,19 +265,15 @@ static void join_host_and_port(struct asked *asked)
 			? strrchr(before, ':')
 			: NULL;
 	if (host)
-		n = asprintf(&text, "%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+		asked->options->address =
+			keep("%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
 			     port    ? port
 			     : colon ? colon + 1
 				     : "8000");
 	else
-		n = asprintf(&text, "%.*s:%s", colon ? (int)(colon - before) : 9,
+		asked->options->address =
+			keep("%.*s:%s", colon ? (int)(colon - before) : 9,
 			     colon ? before : "127.0.0.1", port);
-	if (n < 0) {
-		fprintf(stderr, "%s: no memory for an address\n",
-			program_invocation_short_name);
-		exit(EXIT_FAILURE);
-	}
-	asked->options->address = text;
 }
 
 int weft_serve_parse(struct weft_serve_options *options, int argc, char **argv)
