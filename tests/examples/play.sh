@@ -24,10 +24,10 @@ transcript() {
         END { printf "%s", text }' "$1"
 }
 
-# masked NAME PORTS: stdin, without what differs. PORTS is a sed script that turns real ports
-# into those of the transcript; what is left of five digits is a client's.
+# masked NAME PORTS: stdin, without what differs. PORTS is a sed script that turns the servers'
+# ports into those of the transcript; what is left of five digits is a client's.
 masked() {
-    sed -E -e "$2" -e 's/:[0-9]{5}\b/:PORT/g' -e 's/\b0x[0-9a-f]+/0xID/g' \
+    sed -E -e "$2" -e 's/\b(127\.0\.0\.1):[0-9]{5}\b/\1:PORT/g' -e 's/\b0x[0-9a-f]+/0xID/g' \
         -e 's/\b[0-9]+\.[0-9]+ s\b/TIME s/g' -e 's/\b(pid|process) [0-9]+/\1 PID/g' \
         -e 's/(date: ).*/\1DATE/I' |
         case $1 in
@@ -37,8 +37,8 @@ masked() {
                     gsub(/ [a-z]/, ""); $0 = $0 " " line
                 }
                 { gsub(/ +/, " "); print }' ;;
-            # What several hosts, or processes, print: in order for each of them.
-            wget | workers) sort -s -t ' ' -k 1,1 ;;
+            # What several hosts say: in order for each of them.
+            wget) sort -s -t ' ' -k 1,1 ;;
             *) cat ;;
         esac
 }
@@ -59,11 +59,10 @@ start() {
 # stop SIGNAL PID: says so if it does not end, or not with status 0.
 stop() {
     kill -s "$1" "$2"
-    (sleep "$limit" && kill -KILL "$2") 2>/dev/null &
-    stop_guard=$!
-    stop_status=0
+    (timeout "$limit" tail --pid="$2" -s 0.1 -f /dev/null || kill -KILL "$2") &
+    stop_guard=$! stop_status=0
     wait "$2" || stop_status=$?
-    kill "$stop_guard" 2>/dev/null
+    wait "$stop_guard"
     [ "$stop_status" = 0 ] || echo "[stopped by SIG$1: status $stop_status]"
 }
 
@@ -85,7 +84,8 @@ play() {
                 start "$(echo "${command% &}" | sed 's/--port [0-9]*/--port 0/')" 3<&-
                 cat server.log
                 servers="$servers $server" status=0
-                to_real="$to_real;s/:$shown\\b/:$port/g" to_shown="$to_shown;s/:$port\\b/:$shown/g"
+                to_real="$to_real;s/:$shown\\b/:$port/g"
+                to_shown="$to_shown;s/:$port\\b/:$shown/g"
                 ;;
             kill*)
                 signal=$(echo "$command" | sed -n 's/.*-\([A-Z]*\) .*/\1/p')

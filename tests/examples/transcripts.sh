@@ -24,6 +24,8 @@ done
 # The two tasks show that they share a thread: masked above, so looked at here.
 check "two_tasks runs both on one thread" sh -c \
     "[ \$(grep -o '0x[0-9a-f]*' '$TMPDIR/two_tasks/said.raw' | sort -u | wc -l) = 1 ]"
+check "workers replaces the process that crashed" sh -c \
+    "[ \$(grep '^worker 0' '$TMPDIR/workers/said.raw' | cut -d ' ' -f 4 | sort -u | wc -l) = 2 ]"
 expect_empty "nothing is left running" "$(left_running)"
 
 # planted TEXT...: is a page that ends in these lines found to be wrong?
