@@ -88,6 +88,8 @@ static inline weft_time weft__time_add(weft_time a, weft_time b)
 /* CPUs that this process may use: affinity, and the quota of its control group. At
  * least 1. */
 int weft__cpus(void);
+/* CPUs that the process was given when it began, whichever of them a thread was bound to since. */
+int weft__cpus_at_start(void);
 /* Is there a quota? Then spinning would be paid for by work that comes later. */
 bool weft__cpus_have_quota(void);
 

@@ -24,6 +24,18 @@ static int cpus_of_affinity(void)
 	return n > 0 ? (int)n : 1;
 }
 
+static int n_at_start = 1;
+
+__attribute__((constructor)) static void count_at_start(void)
+{
+	n_at_start = cpus_of_affinity();
+}
+
+int weft__cpus_at_start(void)
+{
+	return n_at_start;
+}
+
 /* The file's first two words as numbers; "max" is -1. */
 static bool read_two(const char *path, double *first, double *second)
 {

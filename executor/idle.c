@@ -118,6 +118,8 @@ static bool spin(struct worker *worker)
 {
 	bool came = false;
 
+	if (atomic_load_explicit(&worker->pool->is_crowded, memory_order_relaxed))
+		return false;
 	if (worker->spins_skipped < worker->spin_skip) {
 		worker->spins_skipped++;
 		return false;

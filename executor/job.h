@@ -23,9 +23,12 @@
 struct lane;
 struct worker;
 
+/* What malloc() gives: a slot has room for a number below STREAK_MAX beside the address. */
 enum { JOB_ALIGNMENT = 16 };
 
-/* Aligned, so that a slot has room for a number beside the address. */
+/*
+ * Two cache lines, if it is aligned: the loop's, and the one that goes to a worker and comes back.
+ */
 struct job {
 	/* To the loop that waits; before that, its place in the common queue. */
 	alignas(JOB_ALIGNMENT) struct handle done;
@@ -38,6 +41,8 @@ struct job {
 	bool is_kept; /* it is the head of a struct kept_job */
 	bool is_long; /* counted as one that may take long, while it is queued */
 };
+
+static_assert(offsetof(struct job, fn) == CACHE_LINE, "the line that travels");
 
 /* What happened to a kept job, as bits, so that each side sees what came before it. */
 enum {
@@ -124,6 +129,15 @@ bool weft__kept_interrupt(weft_executor *pool);
 void weft__job_deliver(struct job *job);
 /* The messages of n plain jobs to the one loop that waits for all of them. */
 void weft__job_deliver_all(_Atomic(struct job *) *jobs, int n);
+
+/*
+ * Fetches the part of a job that travels. Nothing of it is read, so the job may be anybody's, or
+ * gone.
+ */
+static inline void job_prefetch(const struct job *job)
+{
+	__builtin_prefetch((const char *)job + CACHE_LINE, 1);
+}
 /* Thread: whoever took it from its queue. Ends any job without running it. */
 void weft__job_drop(struct job *job, int code, const struct weft_error *error);
 

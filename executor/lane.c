@@ -101,6 +101,17 @@ static struct lane *take_lane(weft_executor *pool)
 	return lane;
 }
 
+/* Where a loop and the pool have the same one CPU, a worker that spins holds up what it awaits. */
+static void notice_crowd(weft_executor *pool)
+{
+	cpu_set_t ours;
+
+	if (CPU_COUNT(&pool->cpus) == 1 &&
+	    sched_getaffinity(0, sizeof(ours), &ours) == 0 &&
+	    CPU_EQUAL(&ours, &pool->cpus))
+		atomic_store_explicit(&pool->is_crowded, true, memory_order_relaxed);
+}
+
 static int attach(weft_loop *loop, weft_executor *executor, struct lane **out)
 {
 	weft_executor *pool;
@@ -119,6 +130,7 @@ static int attach(weft_loop *loop, weft_executor *executor, struct lane **out)
 		weft__pool_unref(pool);
 		return -ENOMEM;
 	}
+	notice_crowd(pool);
 	list_push_front(&loop->attached, &lane->attachment.link);
 	*out = lane;
 	return 0;
@@ -265,6 +277,7 @@ static int streak_at(struct lane *lane, uint64_t head, uint64_t n)
 
 		if (allowed <= i)
 			return MAX(i, 1);
+		job_prefetch(job_in(slot));
 		limit = MIN(limit, allowed);
 	}
 	return limit;

@@ -28,7 +28,7 @@ struct place_wait {
 /* ---- Without waiting ---- */
 
 /* A place, if one is free, whoever may wait. */
-static bool grab(weft_executor *pool)
+static inline bool grab(weft_executor *pool)
 {
 	/* Relaxed: only compared. */
 	uint64_t waiting = atomic_load_explicit(&pool->waiting, memory_order_relaxed);
@@ -43,7 +43,7 @@ static bool grab(weft_executor *pool)
 	return true;
 }
 
-bool weft__place_try(weft_executor *pool)
+static inline bool try_place(weft_executor *pool)
 {
 	/* Relaxed: who gets in line right now may as well have come after us. */
 	return !atomic_load_explicit(&pool->n_in_line, memory_order_relaxed) &&
@@ -214,22 +214,33 @@ static int wait_as_thread(struct place_wait *wait)
 	return wait->result;
 }
 
-int weft__place_take(weft_executor *pool)
+/* What remains when no place is to be had at once, or the pool was closed. */
+__attribute__((noinline)) static int take_slowly(weft_executor *pool, bool has_place)
 {
 	struct place_wait wait = { .pool = pool };
 	weft_task *me = task_current();
 	int r = 0;
 
-	if (unlikely(!weft__place_try(pool))) {
+	if (!has_place) {
 		if (pool->refuses || (weft__thread.loop && !me))
 			return -EAGAIN;
 		r = me ? wait_as_task(&wait, me) : wait_as_thread(&wait);
 	}
 	/* C1: the pool may have been closed before we had the place. */
-	if (unlikely(r == 0 &&
-		     atomic_load_explicit(&pool->closing, memory_order_seq_cst))) {
+	if (r == 0 && atomic_load_explicit(&pool->closing, memory_order_seq_cst)) {
 		weft__place_give(pool, 1, 0);
 		r = -ESHUTDOWN;
 	}
 	return r == -ESHUTDOWN ? weft__pool_refuse(pool) : r;
+}
+
+int weft__place_take(weft_executor *pool)
+{
+	bool has_place = try_place(pool);
+
+	/* C1. */
+	if (likely(has_place &&
+		   !atomic_load_explicit(&pool->closing, memory_order_seq_cst)))
+		return 0;
+	return take_slowly(pool, has_place);
 }

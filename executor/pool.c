@@ -7,7 +7,6 @@
  */
 #include "executor/pool.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +41,14 @@ void weft__pool_unref(weft_executor *pool)
 	for (int i = 0; i < atomic_load_explicit(&pool->n_lanes, memory_order_relaxed);
 	     i++)
 		free(atomic_load_explicit(&pool->lanes[i], memory_order_relaxed));
-	for (int i = 0; i < pool->n_slots; i++)
-		free(atomic_load_explicit(&pool->workers[i], memory_order_relaxed));
+	for (int i = 0; i < pool->n_slots; i++) {
+		struct worker *worker =
+			atomic_load_explicit(&pool->workers[i], memory_order_relaxed);
+
+		if (worker)
+			free(worker->streak.batches);
+		free(worker);
+	}
 	free(pool->workers);
 	free(pool->idle);
 	(void)pthread_attr_destroy(&pool->attributes);
@@ -58,7 +63,6 @@ void weft__pool_unref(weft_executor *pool)
 /* What threads get does not depend on which thread happens to start them. */
 static int init_attributes(weft_executor *pool)
 {
-	cpu_set_t cpus;
 	sigset_t mask;
 	int r = -pthread_attr_init(&pool->attributes);
 
@@ -68,8 +72,9 @@ static int init_attributes(weft_executor *pool)
 	sigaddset(&mask, SIGPIPE);
 	r = -pthread_attr_setsigmask_np(&pool->attributes, &mask);
 	/* A machine with more CPUs than the set can hold keeps what it inherits. */
-	if (r == 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		r = -pthread_attr_setaffinity_np(&pool->attributes, sizeof(cpus), &cpus);
+	if (r == 0 && sched_getaffinity(0, sizeof(pool->cpus), &pool->cpus) == 0)
+		r = -pthread_attr_setaffinity_np(&pool->attributes, sizeof(pool->cpus),
+						 &pool->cpus);
 	if (r < 0)
 		(void)pthread_attr_destroy(&pool->attributes);
 	return r;

@@ -33,6 +33,7 @@
 #define WEFT_EXECUTOR_POOL_H
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "executor/habit.h"
 #include "executor/job.h"
@@ -49,6 +50,20 @@ enum {
 struct closer;
 
 /*
+ * What came of a streak, as one message to the loop: B1 of streak.c says who has it.
+ */
+struct batch {
+	struct handle message;
+	atomic_bool is_sent;
+	int first; /* of jobs, the first that is delivered by this message */
+	int n; /* jobs in all */
+	_Atomic(struct job *) jobs[STREAK_MAX];
+};
+
+/* So many messages of a worker may be under way; beyond, each job is one of its own. */
+enum { BATCHES = 64 };
+
+/*
  * Several short jobs that a worker has taken at once; streak.c. `run` and `progress` are words
  * of several numbers, beginning with the number of the streak.
  */
@@ -58,9 +73,13 @@ struct streak {
 	_Atomic(struct lane *) lane;
 	_Atomic uint64_t at; /* the first of its slots */
 	_Atomic int n; /* how many */
-	_Atomic(struct job *) finished[STREAK_MAX];
+	_Atomic(struct batch *) batch; /* where the finished jobs are noted */
+	/* The worker's. */
+	unsigned next_batch;
+	struct batch *batches; /* BATCHES; made on first use, freed with the pool */
 	/* The control thread's. */
 	uint64_t seen;
+	struct batch unsent; /* of a streak that finds none to send */
 };
 
 struct worker {
@@ -94,6 +113,7 @@ struct weft_executor {
 	int queue_limit;
 	weft_time idle_ns;
 	pthread_attr_t attributes; /* of its threads */
+	cpu_set_t cpus; /* that they may use; empty if that is not known */
 	int n_cpus;
 	int n_slots; /* workers that there is room for */
 	/* n_slots; made on first use, freed with the pool: T1 of thread.c. */
@@ -110,6 +130,7 @@ struct weft_executor {
 	atomic_bool is_kept; /* the keeper watches streaks */
 	atomic_bool interrupts; /* and jobs that are to end */
 	atomic_bool retries; /* and asks for a thread that was refused */
+	atomic_bool is_crowded; /* relaxed: it has one CPU, together with a loop */
 	atomic_bool has_keeper; /* it can be woken: L3's pattern */
 	struct habits habits;
 	/* L3: a lane is put into the array with release, and found with acquire. */
@@ -179,8 +200,6 @@ void weft__pool_count(weft_executor *pool, struct pool_counts *counts);
 
 /* ---- place.c ---- */
 
-/* Thread: any. Takes a place if one is free and nobody waits for one. */
-bool weft__place_try(weft_executor *pool);
 /*
  * A place; waits for one if the caller may: a task suspends, a plain thread blocks. Return: 0;
  * -EAGAIN, -ESHUTDOWN, -ECANCELED, -EDEADLK.

@@ -88,7 +88,7 @@ static enum cancel_answer withdraw(struct park *park)
 int weft_run_in_executor(weft_executor *executor, weft_fn *fn, void *arg)
 {
 	weft_task *me = task_current();
-	struct job job = { .fn = fn, .arg = arg };
+	alignas(CACHE_LINE) struct job job = { .fn = fn, .arg = arg };
 	struct run run = { .park = { .what = "executor", .cancel = withdraw },
 			   .job = &job };
 	int r;

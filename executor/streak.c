@@ -6,7 +6,7 @@
  * only sound as long as they are short, so everything is there for the case that one is not:
  *
  *   - the jobs that it has not begun are still in their slots, where anybody may take them;
- *   - those it has finished are in `finished`, and how many there are is in `progress`;
+ *   - those it has finished are in its batch, and how many there are is in `progress`;
  *   - the keeper (keeper.c) looks every millisecond whether a streak has moved. From one that has
  *     not it takes what is finished and delivers it, and marks it as stuck: now the worker does
  *     not count as ready any more, and others take what it has not begun.
@@ -18,10 +18,17 @@
  *   progress:  number of the streak (32 bits) | places to be given back | finished jobs
  *
  *   R1  the worker begins: run, seq_cst: what it has published of the streak; pairs with R2.
- *   R2  the keeper reads run and progress, acquire; then `finished`.
+ *   R2  the keeper reads run and progress, acquire; then the batch.
  *   R3  the worker stores progress, release: the finished jobs before it; pairs with R2.
  *   R4  the keeper marks run: what it has read was of this streak, and is the keeper's. Both it and
  *       the worker's end are acquire and release: only one of them gives the places back.
+ *
+ * A streak that ends as it should travels to the loop as one message, the batch, in which the
+ * loop finds the jobs: so it can fetch them all at once, instead of one after the other through
+ * links that lie in them, and of each job only one cache line goes to the worker and back.
+ *
+ *   B1  the worker sends a batch: is_sent, then the message (I1, I2 of loop/inbox.h).
+ *   B2  the loop has read it: is_sent, release; pairs with the acquire of the worker.
  */
 #include "executor/lane.h"
 
@@ -80,12 +87,31 @@ struct own {
 	uint32_t number;
 	int n_got; /* jobs that it took out of slots */
 	int n_owed; /* places that are still to be given back */
-	int n_finished; /* jobs in streak->finished */
+	int n_finished; /* jobs in the batch */
 	int n_delivered; /* of these */
 	bool is_stuck; /* the keeper has marked it, and we know */
 	bool is_mixed; /* of several functions */
+	struct batch *batch;
 	weft_fn *fns[STREAK_MAX];
 };
+
+/* One that can be sent: not under way. Else the one that is never sent. */
+static struct batch *pick_batch(struct streak *streak)
+{
+	struct batch *batch;
+
+	if (unlikely(!streak->batches)) {
+		streak->batches = weft__alloc_array(BATCHES, sizeof(*batch));
+		if (!streak->batches)
+			return &streak->unsent;
+	}
+	batch = &streak->batches[streak->next_batch % BATCHES];
+	/* B2. */
+	if (atomic_load_explicit(&batch->is_sent, memory_order_acquire))
+		return &streak->unsent;
+	streak->next_batch++;
+	return batch;
+}
 
 static void begin(struct worker *worker, struct own *own, const struct claim *claim)
 {
@@ -94,10 +120,12 @@ static void begin(struct worker *worker, struct own *own, const struct claim *cl
 	uint64_t last = atomic_load_explicit(&streak->run, memory_order_relaxed);
 
 	own->number = number_of(last) + 1;
+	own->batch = pick_batch(streak);
 	/* Relaxed: R1 publishes them; what a late thief mixes up leads to slots all the same. */
 	atomic_store_explicit(&streak->lane, claim->lane, memory_order_relaxed);
 	atomic_store_explicit(&streak->at, claim->at, memory_order_relaxed);
 	atomic_store_explicit(&streak->n, claim->n, memory_order_relaxed);
+	atomic_store_explicit(&streak->batch, own->batch, memory_order_relaxed);
 	atomic_store_explicit(&streak->progress, pack(own->number, 0, 0, 0),
 			      memory_order_relaxed);
 	/* R1, and Q1 of keeper.c. */
@@ -106,8 +134,43 @@ static void begin(struct worker *worker, struct own *own, const struct claim *cl
 	weft__keeper_watch(worker->pool);
 }
 
+/* On the loop: all jobs of a batch have come back. */
+static void on_batch(void *arg)
+{
+	struct batch *batch = arg;
+	struct job *jobs[STREAK_MAX];
+	int n = 0;
+
+	for (int i = batch->first; i < batch->n; i++) {
+		/* Relaxed: B1. */
+		jobs[n] = atomic_load_explicit(&batch->jobs[i], memory_order_relaxed);
+		job_prefetch(jobs[n++]);
+	}
+	/* B2. */
+	atomic_store_explicit(&batch->is_sent, false, memory_order_release);
+	for (int i = 0; i < n; i++)
+		jobs[i]->done.fn(jobs[i]->done.arg);
+}
+
+static void send_batch(struct own *own, int first)
+{
+	struct batch *batch = own->batch;
+	/* Relaxed: R3, it is the worker's own. */
+	struct job *job = atomic_load_explicit(&batch->jobs[first], memory_order_relaxed);
+
+	batch->first = first;
+	batch->n = own->n_finished;
+	handle_init(&batch->message, HANDLE_DIRECT, on_batch, batch);
+	/* B1. Relaxed: the message orders it. */
+	atomic_store_explicit(&batch->is_sent, true, memory_order_relaxed);
+	if (weft__loop_post(job->done.loop, &batch->message) < 0) {
+		weft__error_forget(); /* closed, and its tasks are abandoned */
+		atomic_store_explicit(&batch->is_sent, false, memory_order_relaxed);
+	}
+}
+
 /* What has come of it since the last time, if the keeper has not been faster. */
-static void deliver(struct worker *worker, struct own *own)
+static void deliver(struct worker *worker, struct own *own, bool may_send)
 {
 	int first = own->n_delivered;
 
@@ -116,7 +179,12 @@ static void deliver(struct worker *worker, struct own *own)
 		weft__place_give(worker->pool, own->n_owed, 0);
 	own->n_owed = 0;
 	own->n_delivered = own->n_finished;
-	weft__job_deliver_all(worker->streak.finished + first, own->n_finished - first);
+	if (first == own->n_finished)
+		return;
+	if (may_send && own->batch != &worker->streak.unsent)
+		send_batch(own, first);
+	else
+		weft__job_deliver_all(own->batch->jobs + first, own->n_finished - first);
 }
 
 /* The keeper found the streak stuck; from now on each job is delivered at once. */
@@ -146,14 +214,14 @@ static void run_one(struct worker *worker, struct own *own, struct job *job)
 			      memory_order_release);
 	job = weft__worker_run(worker, job);
 	if (job) /* Relaxed: R3 publishes it. */
-		atomic_store_explicit(&streak->finished[own->n_finished++], job,
+		atomic_store_explicit(&own->batch->jobs[own->n_finished++], job,
 				      memory_order_relaxed);
 	/* Acquire: R4. */
 	run = atomic_load_explicit(&streak->run, memory_order_acquire);
 	if (unlikely(state_of(run) == STATE_STUCK)) {
 		if (!own->is_stuck)
 			learn(own, run);
-		deliver(worker, own);
+		deliver(worker, own, false); /* the batch goes on being filled */
 	}
 }
 
@@ -184,7 +252,7 @@ static void end(struct worker *worker, struct own *own, weft_time span)
 		atomic_fetch_sub_explicit(&pool->n_stuck, 1, memory_order_seq_cst);
 		atomic_fetch_add_explicit(&pool->n_ready, 1, memory_order_seq_cst);
 	}
-	deliver(worker, own);
+	deliver(worker, own, true);
 	note_habits(pool, own, span);
 }
 
@@ -280,12 +348,13 @@ struct job *weft__streak_steal(weft_executor *pool)
 static void rescue(struct worker *worker, uint64_t run, uint64_t progress)
 {
 	_Atomic(struct job *) finished[STREAK_MAX];
+	struct batch *batch =
+		atomic_load_explicit(&worker->streak.batch, memory_order_relaxed);
 	int n = finished_of(progress);
 
 	for (int i = 0; i < n; i++) /* Relaxed: ordered by R3; good if R4 succeeds. */
 		atomic_init(&finished[i],
-			    atomic_load_explicit(&worker->streak.finished[i],
-						 memory_order_relaxed));
+			    atomic_load_explicit(&batch->jobs[i], memory_order_relaxed));
 	if (!mark_stuck(worker, run, places_of(progress), n))
 		return;
 	if (places_of(progress))

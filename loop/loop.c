@@ -219,7 +219,7 @@ static pthread_once_t cpus_once = PTHREAD_ONCE_INIT;
 
 static void count_cpus(void)
 {
-	int n = weft__cpus();
+	int n = weft__cpus_at_start(); /* other threads have those that this one gave up */
 
 	atomic_store_explicit(&n_cpus_to_spin_on,
 			      n > 1 && !weft__cpus_have_quota() ? n : 0,

@@ -218,6 +218,12 @@ static inline void loop_want_look(weft_loop *loop)
 	atomic_store_explicit(&loop->look_at, 0, memory_order_relaxed);
 }
 
+/* Did somebody want the look that is due? */
+static inline bool loop_look_was_asked(const weft_loop *loop)
+{
+	return !atomic_load_explicit(&loop->look_at, memory_order_relaxed);
+}
+
 /* A look begins; the next one is due after so many steps. */
 static inline void loop_count_look(weft_loop *loop)
 {

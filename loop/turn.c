@@ -35,8 +35,15 @@ void weft__loop_flush(weft_loop *loop)
 /* Timers and poller; waits until `deadline` on CLOCK_MONOTONIC, not at all if it is 0. */
 void weft__loop_look(weft_loop *loop, weft_time deadline)
 {
+	/*
+	 * A loop that was asked to look is held up by slow steps: what it has gathered need not
+	 * wait for the end of such a turn.
+	 */
+	bool was_asked = loop_look_was_asked(loop);
+
 	loop_count_look(loop);
-	loop_flush(loop);
+	if (was_asked)
+		loop_flush(loop);
 	weft__poller_wait(loop->poller, deadline);
 	weft__loop_expire_timers(loop);
 }
