@@ -239,6 +239,8 @@ Test(acceptor, is_calm_when_there_are_no_descriptors_left)
 	long before, after;
 	size_t n_lines;
 
+	if (test_build_is("valgrind"))
+		cr_skip_test("valgrind needs some of the few descriptors itself");
 	start_child(&child);
 	for (int i = 0; i < CLIENTS; i++) {
 		fds[i] = connect_plain(child.address);
@@ -268,6 +270,8 @@ Test(acceptor, answers_who_waits_once_others_have_left)
 	struct child child;
 	int fds[CLIENTS], n = 0, waiting;
 
+	if (test_build_is("valgrind"))
+		cr_skip_test("valgrind needs some of the few descriptors itself");
 	start_child(&child);
 	/* As many as are served: the next one waits. */
 	do {

@@ -201,32 +201,35 @@ static bool has_ended(void *arg)
 	return names_ended() == *(int *)arg;
 }
 
-static int gives_up(void *arg)
+static int name_gate(void *arg)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(0x7f00004d),
 	};
 	char host[NI_MAXHOST];
-	weft_task *tasks[3];
-	struct weft_timeout timeout;
-	int n = 3, r;
+
+	(void)arg;
+	return weft_getnameinfo((struct sockaddr *)&address, sizeof(address), host,
+				sizeof(host), NULL, 0, 0);
+}
+
+static int gives_up(void *arg)
+{
+	weft_task *tasks[4];
+	int n = 4;
 
 	(void)arg;
 	for (int i = 0; i < n; i++)
-		cr_assert_eq(weft_spawn(look_up_gate, NULL, &tasks[i]), 0);
+		cr_assert_eq(
+			weft_spawn(i % 2 ? name_gate : look_up_gate, NULL, &tasks[i]), 0);
 	await_true(is_waiting, &n, "the look-ups run");
 	for (int i = 0; i < n; i++) {
 		(void)weft_task_cancel(tasks[i], NULL);
 		cr_expect_eq(weft_task_join(tasks[i]), -ECANCELED,
 			     "it does not wait for them");
 	}
-	weft_timeout_begin(&timeout, 20 * WEFT_MSEC);
-	r = weft_getnameinfo((struct sockaddr *)&address, sizeof(address), host,
-			     sizeof(host), NULL, 0, 0);
-	cr_expect_eq(weft_timeout_end(&timeout, r), -ETIMEDOUT);
 	names_open_gate();
-	n = 4;
 	await_true(has_ended, &n, "they go on with memory of their own");
 	return 0;
 }
