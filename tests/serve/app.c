@@ -476,6 +476,13 @@ static void finish(int r)
 		say("worker %d has waited", weft_worker_index());
 }
 
+/* ThreadSanitizer would wait for a second at the end, and the end is limited in time here. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "atexit_sleep_ms=0";
+}
+
 int main(int argc, char **argv)
 {
 	struct weft_serve_options options = {

@@ -63,8 +63,7 @@ static void kill_one(const struct service *service, struct load *load, int i)
 	(void)kill(pids[i % n], SIGKILL); /* not reaped yet, or dead already */
 }
 
-Test(storm, workers_that_are_killed_take_only_their_own_connections_with_them,
-     .timeout = 200)
+Test(storm, workers_that_are_killed_take_only_their_own_connections_with_them)
 {
 	static struct load load;
 	struct as_before before = { .n_workers = 2 };
@@ -93,7 +92,7 @@ Test(storm, workers_that_are_killed_take_only_their_own_connections_with_them,
 
 /* ---- Reloads ---- */
 
-Test(storm, no_request_fails_while_generations_replace_each_other, .timeout = 200)
+Test(storm, no_request_fails_while_generations_replace_each_other)
 {
 	static struct load load;
 	struct as_before before = { .n_workers = 2 };

@@ -98,8 +98,8 @@ Test(supervise, second_signal_leaves_at_once)
 
 	service_start(&service, "workers=2 grace=3600000");
 	fd = client_connect(service.address);
+	service_ask_by(fd, "pid/0");
 	cr_assert_eq(client_send(fd, "/do/sleep/3600000"), 0);
-	service_ask(&service, "pid/0");
 	app_signal(&service.app, SIGINT);
 	wait_until(is_refused, service.address, "a closed door");
 	usleep(120000); /* sooner it counts as the same request */
