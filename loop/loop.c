@@ -331,7 +331,7 @@ int weft_loop_run_once(weft_loop *loop, weft_time timeout_ns)
 	before = atomic_load_explicit(&loop->steps, memory_order_relaxed);
 	loop->turns_apart = true;
 	/* Only with nothing to run it waits; and what that found runs now, not in the next call. */
-	if (!weft__loop_has_work(loop))
+	if (ready_is_empty(&loop->ready) && list_is_empty(&loop->inbox.taken) && !loop->stop)
 		weft__loop_idle(loop, timeout_ns > 0
 					      ? weft__time_add(weft__clock(), timeout_ns)
 					      : 0);
