@@ -48,6 +48,16 @@ struct fibre {
 	size_t size;
 };
 
+/* Does valgrind run the program? */
+static inline bool fibre_in_valgrind(void)
+{
+#ifdef HAVE_VALGRIND_VALGRIND_H
+	return RUNNING_ON_VALGRIND;
+#else
+	return false;
+#endif
+}
+
 /* A stack that can be switched to begins to exist, and ends. */
 static inline void fibre_init(struct fibre *fibre, const void *low, size_t size)
 {

@@ -7,19 +7,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "task/fibre.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
+#ifndef PIDFD_SELF
+#define PIDFD_SELF (-10000) /* Linux 6.14 */
+#endif
 
 #define SLAB_FIRST   ((size_t)1 << 20)
 #define SLAB_LARGEST ((size_t)64 << 20)
 
+/* Guards in one call; with more of them in it, each would cost no less. */
+enum { GUARDS_AT_ONCE = 16 };
+
 enum guard_kind { GUARD_MARKERS, GUARD_MPROTECT, GUARD_NONE };
 
 static enum guard_kind guard_kind;
+/* Relaxed: a hint, cleared where the kernel or a filter does not let us. */
+static atomic_bool guards_come_in_batches;
 static long max_mprotect_stacks;
 static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
 /* Relaxed: a count to stop at; a few too many do no harm. */
@@ -69,6 +80,10 @@ static void choose_guards(void)
 		guard_kind = GUARD_MPROTECT;
 	else
 		guard_kind = GUARD_MARKERS;
+	/* Valgrind does not know the call, and would say so. */
+	atomic_store_explicit(&guards_come_in_batches,
+			      guard_kind == GUARD_MARKERS && !fibre_in_valgrind(),
+			      memory_order_relaxed);
 	max_mprotect_stacks = mappings_allowed() / 2;
 }
 
@@ -97,6 +112,43 @@ static int make_guard(char *low, size_t size)
 		"(%ld stacks); raise vm.max_map_count, or use Linux 6.13 or newer, "
 		"which needs none",
 		max_mprotect_stacks);
+}
+
+/* Those of the next stacks, in one call. Return: how many; 0 if that cannot be done. */
+static size_t guard_batch(const struct slab *slab, size_t first)
+{
+	struct iovec ranges[GUARDS_AT_ONCE];
+	size_t n = MIN(slab->n_stacks - first, (size_t)GUARDS_AT_ONCE);
+	long done;
+
+	if (!atomic_load_explicit(&guards_come_in_batches, memory_order_relaxed))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		ranges[i] = (struct iovec){
+			.iov_base = slab->base + (first + i) * slab->stride,
+			.iov_len = slab->guard,
+		};
+	done = syscall(SYS_process_madvise, PIDFD_SELF, ranges, n, MADV_GUARD_INSTALL, 0);
+	if (done == (long)(n * slab->guard))
+		return n;
+	atomic_store_explicit(&guards_come_in_batches, false, memory_order_relaxed);
+	return 0;
+}
+
+/* Stack number n is the next to be cut: it has its guard when this has returned 0. */
+static int guard_stack(struct slab *slab, size_t n)
+{
+	int r;
+
+	if (n < slab->n_guarded)
+		return 0;
+	slab->n_guarded = n + guard_batch(slab, n);
+	if (n < slab->n_guarded)
+		return 0;
+	r = make_guard(slab->base + n * slab->stride, slab->guard);
+	if (r == 0)
+		slab->n_guarded = n + 1;
+	return r;
 }
 
 /* ---- Pools ---- */
@@ -195,7 +247,7 @@ int weft__stack_cut(struct stack_pool *pool, int index, size_t block_bytes, void
 		class->slab = slab;
 	}
 	n = atomic_load_explicit(&slab->n_cut, memory_order_relaxed);
-	r = make_guard(slab->base + n * slab->stride, slab->guard);
+	r = guard_stack(slab, n);
 	if (r < 0)
 		return r;
 	*block = weft__slab_block(slab, n, block_bytes);

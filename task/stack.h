@@ -12,8 +12,9 @@
  * The guard is 64 KiB, so that a frame smaller than that cannot step over it; larger ones
  * are built with -fstack-clash-protection, which touches every page. Guards are
  * page-table markers (MADV_GUARD_INSTALL, Linux 6.13), which need no mapping of their
- * own. Older kernels get mprotect() guards, of which there may be some 24,000 before the
- * limit on mappings is near (vm.max_map_count); then no more stacks are made.
+ * own; they are installed a few at a time, ahead of their stacks. Older kernels get
+ * mprotect() guards, of which there may be some 24,000 before the limit on mappings is
+ * near (vm.max_map_count); then no more stacks are made.
  * WEFT_STACK_GUARD=markers|mprotect|none forces one.
  *
  * The tops of neighbouring stacks lie at different offsets ("coloured"), since equal ones
@@ -47,6 +48,7 @@ struct slab {
 	size_t stride; /* bytes from stack to stack */
 	size_t guard;
 	size_t n_stacks; /* how many it holds */
+	size_t n_guarded; /* their guards are there; loop thread */
 	/* Release when a stack is cut, acquire by a reader on another thread (K1, K2). */
 	atomic_size_t n_cut;
 };
