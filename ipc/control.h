@@ -30,6 +30,7 @@ enum weft__control_kind {
 	WEFT__CONTROL_RETIRE, /* it wants to be replaced, and serves until it is */
 	WEFT__CONTROL_DUMPED, /* the dump that was asked for is complete */
 	/* Supervisor to worker. */
+	WEFT__CONTROL_LAST, /* before DRAIN: nobody comes after it, all of us end */
 	WEFT__CONTROL_DRAIN, /* take nothing new, finish, leave; value: ns it has */
 	WEFT__CONTROL_STOP, /* leave at once */
 	WEFT__CONTROL_DUMP, /* tell what every task does, and go on */

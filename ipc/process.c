@@ -130,6 +130,11 @@ void weft__process_free(struct weft__process *process)
 
 /* ---- Orders ---- */
 
+void weft__process_is_last(struct weft__process *process)
+{
+	tell(process, WEFT__CONTROL_LAST, 0);
+}
+
 void weft__process_drain(struct weft__process *process)
 {
 	weft_time grace = process->options->grace_ns;

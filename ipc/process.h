@@ -73,6 +73,8 @@ int weft__process_start(struct weft__launch *launch, const struct weft__program 
 /* It has been reaped. */
 void weft__process_free(struct weft__process *process);
 
+/* What it is told to do next it does as the last one: all processes of the program end. */
+void weft__process_is_last(struct weft__process *process);
 /* Nothing happens to one that has got as far already. */
 void weft__process_drain(struct weft__process *process);
 void weft__process_stop(struct weft__process *process);

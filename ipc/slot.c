@@ -428,8 +428,10 @@ static void release_slots(struct weft__supervisor *supervisor)
 
 		slot->start_at = WEFT_FOREVER;
 		dismiss_next(slot);
-		if (slot->current)
+		if (slot->current) {
+			weft__process_is_last(slot->current);
 			leave(slot->current);
+		}
 		slot->current = NULL;
 	}
 }

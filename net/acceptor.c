@@ -25,6 +25,8 @@
 #include "net/server.h"
 
 enum { TRIES_PER_TURN = 64 };
+/* A queue that is filled as fast as it is emptied has an end, too. */
+enum { LAST_TURNS = 64 };
 
 #define RETRY_MIN_NS   (10 * WEFT_MSEC)
 #define RETRY_MAX_NS   (1 * WEFT_SEC)
@@ -334,6 +336,20 @@ static void look_again(struct acceptor *acceptor)
 
 /* ---- Beginning and end ---- */
 
+/* Who has come until now is let in, and nobody after that. */
+static void accept_the_last(struct acceptor *acceptor)
+{
+	for (size_t i = 0; i < acceptor->n_doors; i++) {
+		struct door *door = &acceptor->doors[i];
+		int n = LAST_TURNS;
+
+		while (door->is_open && n-- > 0 && accept_some(door))
+			;
+		if (acceptor->server->shuts_sockets)
+			(void)shutdown(door->fd, SHUT_RDWR); /* it may be so already */
+	}
+}
+
 /* Its loop lets nobody in any more. May be called again. */
 static void stop(struct acceptor *acceptor)
 {
@@ -342,6 +358,8 @@ static void stop(struct acceptor *acceptor)
 	if (acceptor->has_stopped)
 		return;
 	acceptor->has_stopped = true;
+	if (server->is_last && !acceptor->loop->closing)
+		accept_the_last(acceptor);
 	weft__connections_finish(acceptor);
 	close_doors(acceptor);
 	end_waiting(acceptor);

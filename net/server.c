@@ -312,6 +312,12 @@ static int wait_with_grace(weft_server *server, weft_time grace_ns)
 	return weft_timeout_end(&timeout, wait_until_idle(server, true));
 }
 
+void weft__server_is_last(weft_server *server, bool shuts_sockets)
+{
+	server->is_last = true;
+	server->shuts_sockets = shuts_sockets;
+}
+
 void weft__server_accept_from(weft_server *server, int fd)
 {
 	struct acceptor *best = &server->acceptors[0];

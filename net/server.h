@@ -81,6 +81,8 @@ struct weft_server {
 	/* ---- Any thread. ---- */
 	atomic_int n_live;
 	atomic_int n_accepting; /* acceptors that may use the sockets */
+	/* Set by the owner before it stops the acceptors. */
+	bool is_last, shuts_sockets;
 	/* Set by the owner before its V1. */
 	bool has_no_owner;
 	atomic_uint
@@ -109,6 +111,12 @@ int weft__listen_on(const int *fds, size_t n_fds, size_t n_copies,
 /* What is wrong with the options, if anything; `function` is who was called. */
 int weft__server_check_options(const struct weft_listen_options *options,
 			       const char *function);
+/*
+ * The sockets are borrowed, and no other process will accept from them any more: when the server is
+ * closed, who has come until then is let in; with shuts_sockets nobody after that can connect.
+ * Thread: the owner's loop, before the close.
+ */
+void weft__server_is_last(weft_server *server, bool shuts_sockets);
 /* Accepts nothing more; connections go on. Thread: the owner's loop. */
 void weft__server_stop_accepting(weft_server *server);
 /*

@@ -44,6 +44,8 @@ struct sockets {
  * thread; names are looked up, so this may take a moment. Return: 0 or a negative errno.
  */
 int weft__sockets_open(struct sockets *sockets, const struct service *service);
+/* Is one of the addresses "fd:N", a socket that somebody else has opened? */
+bool weft__service_has_fds(const struct service *service);
 /* From now on nobody can connect; those who wait in the queues are turned away. */
 void weft__sockets_refuse(struct sockets *sockets);
 void weft__sockets_close(struct sockets *sockets);

@@ -103,6 +103,13 @@ static int open_all(void *arg)
 	return r;
 }
 
+bool weft__service_has_fds(const struct service *service)
+{
+	const char *address = service->options.address;
+
+	return strncmp(address, "fd:", 3) == 0 || strstr(address, ",fd:");
+}
+
 static void tell(const struct service *service, const char *address)
 {
 	if (service->options.on_listening)

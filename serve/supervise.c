@@ -14,6 +14,7 @@
 struct supervised {
 	const struct service *service;
 	struct sockets sockets;
+	bool is_stopping;
 };
 
 static void on_news(void *arg, const struct weft__news *news)
@@ -21,9 +22,10 @@ static void on_news(void *arg, const struct weft__news *news)
 	struct supervised *supervised = arg;
 	const struct service *service = supervised->service;
 
-	if (news->kind == WEFT__NEWS_STOPPING)
-		weft__sockets_refuse(
-			&supervised->sockets); /* no worker takes anybody in */
+	/* Each worker turns away who comes; but it may be too busy for that, or dead. */
+	if (news->kind == WEFT__NEWS_LEFT && supervised->is_stopping)
+		weft__sockets_refuse(&supervised->sockets);
+	supervised->is_stopping |= news->kind == WEFT__NEWS_STOPPING;
 	if (news->kind == WEFT__NEWS_ALL_READY && service->options.on_ready)
 		service->options.on_ready(service->arg);
 	if (news->kind == WEFT__NEWS_STOPPING && isatty(STDERR_FILENO))

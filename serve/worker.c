@@ -18,6 +18,7 @@
  * may be waiting for the port. Nobody is there to cut it off, so the kernel is asked to.
  */
 #include <signal.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@
 #include "base/report.h"
 #include "executor/pool.h"
 #include "loop/control.h"
+#include "loop/timer.h"
 #include "net/server.h"
 #include "serve/serve.h"
 #include "task/task.h"
@@ -35,6 +37,8 @@
 #define LOOK_AROUND_NS (200 * WEFT_MSEC)
 /* Without its supervisor a worker finishes in this time. */
 #define ORPHAN_GRACE (5 * WEFT_SEC)
+/* When nobody follows: loops that have not turned away who comes by then are blocked. */
+#define REFUSE_NS (1 * WEFT_SEC)
 /* Of a grace, what is kept for the way out: a tenth, and no more than this. */
 #define WAY_OUT_MAX (1 * WEFT_SEC)
 
@@ -60,6 +64,8 @@ struct body {
 	/* Control thread to home loop, each once. */
 	struct handle drain_message, orphan_message;
 	bool drain_sent; /* the control thread's */
+	bool is_last; /* as grace_ns: nobody comes after this process */
+	struct handle refuse; /* a timer of the home loop */
 	/* Set before drain_message is sent, read when it arrives: posting orders it. */
 	weft_time grace_ns;
 };
@@ -154,6 +160,10 @@ static void pass_on(uint64_t signo)
 static void obey(struct body *body, const struct weft__control_message *message)
 {
 	switch (message->kind) {
+	case WEFT__CONTROL_LAST:
+		if (!body->drain_sent)
+			body->is_last = true;
+		break;
 	case WEFT__CONTROL_DRAIN:
 		ask_to_drain(body,
 			     (weft_time)MIN(message->value, (uint64_t)WEFT_FOREVER));
@@ -371,6 +381,31 @@ static int wait_to_be_told(struct body *body)
 
 /* ---- The end ---- */
 
+/* Also those of others, who may be blocked or dead. */
+static void refuse(void *arg)
+{
+	const struct share *share = &((const struct body *)arg)->share;
+
+	/* Most are shut down already. */
+	for (size_t i = 0; i < share->n_own; i++)
+		(void)shutdown(share->own[i], SHUT_RDWR);
+	for (size_t i = 0; i < share->n_foreign; i++)
+		(void)shutdown(share->foreign[i], SHUT_RDWR);
+}
+
+/* The doors close for good, while nobody else can open them again. */
+static void begin_to_refuse(struct body *body)
+{
+	/* Who opened a socket and gave it to us may have plans for it. */
+	bool are_ours = !weft__service_has_fds(body->service);
+
+	if (body->worker && !body->is_last)
+		return;
+	weft__server_is_last(body->server, are_ours);
+	if (are_ours)
+		loop_add_timer(body->home, &body->refuse, weft_now() + REFUSE_NS);
+}
+
 /* Lets the handlers finish; the end of the supervisor may shorten their time. */
 static int end_server(struct body *body)
 {
@@ -379,7 +414,9 @@ static int end_server(struct body *body)
 
 	weft_timeout_begin_at(&limit, limit_of_handlers(body));
 	body->limit = &limit;
+	begin_to_refuse(body);
 	r = weft_server_close(body->server, WEFT_FOREVER);
+	loop_remove_timer(&body->refuse);
 	body->limit = NULL;
 	r = weft_timeout_end(&limit, r);
 	if (r == -ETIMEDOUT)
@@ -498,6 +535,7 @@ int weft__serve_here(const struct service *service, const int *fds, size_t n_fds
 	if (r < 0)
 		return r;
 	handle_init(&body.drain_message, HANDLE_DIRECT, on_drain, &body);
+	handle_init(&body.refuse, HANDLE_DIRECT, refuse, &body);
 	handle_init(&body.orphan_message, HANDLE_DIRECT, on_orphaned, &body);
 	if (service->options.threads)
 		weft__pool_limit_shared(service->options.threads);

@@ -79,6 +79,7 @@ Test(sockets, descriptor_that_was_handed_down_is_served)
 		struct weft__spawn_fd down = { .to = 7 };
 		const struct weft__spawn_options options = { .fds = &down, .n_fds = 1 };
 		struct reply reply;
+		int fd;
 
 		down.from = listen_here(service.address, sizeof(service.address));
 		app_start(&service.app, cases[i], &options);
@@ -87,8 +88,10 @@ Test(sockets, descriptor_that_was_handed_down_is_served)
 		app_signal(&service.app, SIGTERM);
 		app_expect(&service.app, "result 0");
 		cr_expect_eq(app_end(&service.app), 0);
-		/* It stays ours, and open. */
-		close(client_connect(service.address));
+		/* It stays ours, and open: who comes now waits for the next service. */
+		fd = client_connect(service.address);
+		cr_expect_ge(fd, 0, "%s", cases[i]);
+		close(fd);
 		close(down.from);
 		cr_expect_eq(client_ask_once(service.address, "/do/pid/0", &reply),
 			     -ECONNREFUSED);
@@ -227,6 +230,37 @@ Test(sockets, burst_of_connects_finds_room_while_nobody_accepts)
 		close(fds[i]);
 	close(fd);
 	cr_expect_eq(service_stop(&service), 1);
+}
+
+Test(sockets, who_came_before_the_end_is_answered)
+{
+	static const char *const cases[] = { "workers=2 loops=2", "workers=1",
+					     "workers=-1 loops=2" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct service service;
+		int fds[BURST], fd;
+
+		service_start(&service, cases[i]);
+		fd = client_connect(service.address);
+		/* Some are accepted, some wait for that, when the signal comes. */
+		service_ask_by(fd, "block-all/300");
+		usleep(50000);
+		connect_all(&service, fds);
+		for (int k = 0; k < BURST; k++)
+			cr_assert_eq(client_send(fds[k], "/do/pid/0"), 0);
+		app_signal(&service.app, SIGTERM);
+		for (int k = 0; k < BURST; k++) {
+			struct reply reply;
+			int r = client_receive(fds[k], &reply);
+
+			cr_assert_eq(r, 0, "%s: %s", cases[i], strerror(-r));
+			close(fds[k]);
+		}
+		close(fd);
+		app_expect(&service.app, "result 0");
+		cr_expect_eq(app_end(&service.app), 0);
+	}
 }
 
 /* Have all threads of the process stopped? */
