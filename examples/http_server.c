@@ -20,8 +20,7 @@ static int index_page(weft_http_request *request, void *arg)
 
 static int item_page(weft_http_request *request, void *arg)
 {
-	const char *name =
-		weft_http_request_query(request, "name"); /* NULL if not there */
+	const char *name = weft_http_request_query(request, "name"); /* may be NULL */
 
 	(void)arg;
 	return weft_http_reply_text(request, 200, "item %s, name %s, query \"%s\"\n",

@@ -50,15 +50,15 @@ static int app(void *arg)
 	char **hosts = arg;
 	size_t n;
 
-	for (n = 0; n < MOST && hosts[n]; n++)
+	for (n = 0; hosts[n]; n++)
 		calls[n] = (struct weft_call){ .fn = wget, .arg = hosts[n] };
 	return weft_gather(calls, n);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 2) {
-		fprintf(stderr, "usage: %s HOST[:PORT]...\n", argv[0]);
+	if (argc < 2 || argc > 1 + MOST) {
+		fprintf(stderr, "usage: %s HOST[:PORT]... (%d at most)\n", argv[0], MOST);
 		return 2;
 	}
 	return weft_exit_status(weft_run(app, argv + 1));

@@ -9,13 +9,14 @@
  *
  *	./workers [--host HOST] [--port PORT] [--processes N] [--loops N]
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <weft/weft.h>
 
-static int
-	n_served; /* of this process: memory is not shared, and a new one counts anew */
+/* Shared by the loops of this process, hence atomic; a new process counts anew. */
+static atomic_int n_served;
 
 static int who(weft_http_request *request, void *arg)
 {
@@ -34,8 +35,8 @@ static int crash(weft_http_request *request, void *arg)
 static int supervisor_starts(void *arg)
 {
 	(void)arg;
-	fprintf(stderr, "supervisor: process %d\n",
-		(int)getpid()); /* once, not per worker */
+	/* Once, before the first worker: not in each of them. */
+	fprintf(stderr, "supervisor: process %d\n", (int)getpid());
 	return 0;
 }
 
