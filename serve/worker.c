@@ -63,7 +63,7 @@ struct body {
 	bool left_jobs_behind;
 	/* Control thread to home loop, each once. */
 	struct handle drain_message, orphan_message;
-	bool drain_sent; /* the control thread's */
+	bool drain_sent, dump_wanted; /* the control thread's */
 	bool is_last; /* as grace_ns: nobody comes after this process */
 	struct handle refuse; /* a timer of the home loop */
 	/* Set before drain_message is sent, read when it arrives: posting orders it. */
@@ -171,8 +171,7 @@ static void obey(struct body *body, const struct weft__control_message *message)
 	case WEFT__CONTROL_STOP:
 		_exit(EXIT_FAILURE); /* at once: whatever is blocked, and whatever is lost */
 	case WEFT__CONTROL_DUMP:
-		weft__control_dump(STDERR_FILENO);
-		(void)weft__worker_dumped(body->worker); /* if it has gone nobody waits */
+		body->dump_wanted = true;
 		break;
 	case WEFT__CONTROL_SIGNAL:
 		pass_on(message->value);
@@ -190,6 +189,12 @@ static void on_control(int fd, void *arg)
 
 	while ((r = weft__worker_receive(body->worker, &message)) == 0)
 		obey(body, &message);
+	/* However often that was asked for, and after all else: a dump takes its time. */
+	if (body->dump_wanted) {
+		body->dump_wanted = false;
+		weft__control_dump(STDERR_FILENO);
+		(void)weft__worker_dumped(body->worker); /* if it has gone nobody waits */
+	}
 	if (r == -EAGAIN)
 		return;
 	weft__control_unwatch_here(fd);

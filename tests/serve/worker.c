@@ -201,19 +201,17 @@ static void block_all(const struct service *service)
 	}
 }
 
-/* Asks for dumps until those of all workers show that each of their loops is blocked. */
+/* Asks for dumps until those of both workers show that each of their loops is blocked. */
 static void wait_until_all_are_blocked(struct service *service, int n_loops)
 {
 	int n = 0;
 
-	for (int tries = 0; n < n_loops; tries++) {
+	for (int tries = 1; n < n_loops; tries++) {
 		size_t from = service->app.n_said;
 
 		cr_assert_lt(tries, 200, "%s", service->app.said);
 		app_signal(&service->app, SIGQUIT);
-		app_expect(&service->app, "tasks of process ");
-		usleep(50000);
-		app_read_what_is_there(&service->app);
+		app_wait(&service->app, "3 loops, ", 2 * tries); /* their last lines */
 		n = 0;
 		for (const char *at = service->app.said + from;
 		     (at = strstr(at, "asleep in a system call, without a step")); at++)
