@@ -49,7 +49,7 @@
 #endif
 
 /* Seconds. A loaded machine under a sanitizer is still far below. */
-#define TEST_TIMEOUT 60
+#define TEST_TIMEOUT 300
 
 /* Options given to Test() replace the defaults that stand before them. */
 #ifdef __clang__

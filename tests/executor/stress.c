@@ -187,7 +187,7 @@ static void run_stress(const struct weft_thread_pool_options *options)
 	cr_expect_eq(weft_executor_close(stress.pool, 10 * WEFT_SEC), 0);
 }
 
-Test(stress, each_job_runs_once_or_not_at_all, .timeout = 300)
+Test(stress, each_job_runs_once_or_not_at_all)
 {
 	static const struct weft_thread_pool_options pools[] = {
 		{ .min_threads = 1, .max_threads = 1 },
