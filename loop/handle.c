@@ -220,9 +220,10 @@ static bool cancel_elsewhere(weft_loop *loop, struct handle *handle)
 							    HANDLE_WITHDRAWN,
 							    memory_order_acquire,
 							    memory_order_acquire);
-	/* Relaxed: ordered by H2; if it has changed since, the callback has ended. */
-	if (withdrawn ||
-	    atomic_load_explicit(&loop->running_post, memory_order_relaxed) == handle)
+	/* H3: by H2 this is the handle, or something later: then the callback has ended, and what
+	 * it did is acquired. */
+	if (atomic_load_explicit(&loop->running_post, memory_order_acquire) == handle ||
+	    withdrawn)
 		await_turn(loop);
 	return withdrawn;
 }

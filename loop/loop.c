@@ -105,11 +105,8 @@ static void on_stop_post(void *arg)
 {
 	weft_loop *loop = arg;
 
-	/*
-	 * Relaxed: stopping again from now on posts again; whether this call or the next
-	 * one ends the loop is all the same.
-	 */
-	atomic_store_explicit(&loop->stop_sent, false, memory_order_relaxed);
+	/* T1: the message is free again, for the next stop; pairs with T2. */
+	atomic_store_explicit(&loop->stop_sent, false, memory_order_release);
 	loop->stop = true;
 }
 
@@ -351,9 +348,8 @@ void weft_loop_stop(weft_loop *loop)
 	}
 	if (weft__thread_is_stale())
 		return; /* the parent would be woken */
-	/* Relaxed: the post orders what the caller did before; this only keeps it from
-	 * two posts. */
-	if (!atomic_exchange_explicit(&loop->stop_sent, true, memory_order_relaxed))
+	/* T2: acquires the message; who finds it on its way need not send it again. */
+	if (!atomic_exchange_explicit(&loop->stop_sent, true, memory_order_acquire))
 		(void)weft__loop_post(loop,
 				      &loop->stop_post); /* a closed loop has stopped */
 }

@@ -22,9 +22,8 @@ struct signal_handler {
 	void *arg;
 	struct handle message;
 	/*
-	 * G1: true from relay() until the loop has the message. The post orders what
-	 * comes with it, so relaxed: whichever of the two comes first, the callback runs
-	 * after the signal.
+	 * G1: true from relay() until the loop is done with the message, which it releases to
+	 * the relay() that sends it again.
 	 */
 	atomic_bool on_its_way;
 };
@@ -33,7 +32,7 @@ static void run(void *arg)
 {
 	struct signal_handler *handler = arg;
 
-	atomic_store_explicit(&handler->on_its_way, false, memory_order_relaxed); /* G1 */
+	atomic_store_explicit(&handler->on_its_way, false, memory_order_release); /* G1 */
 	handler->fn(handler->signo, handler->arg);
 }
 
@@ -43,7 +42,7 @@ static void relay(int signo, void *arg)
 
 	(void)signo;
 	if (!atomic_exchange_explicit(&handler->on_its_way, true,
-				      memory_order_relaxed)) /* G1 */
+				      memory_order_acquire)) /* G1 */
 		(void)weft__loop_post(handler->loop,
 				      &handler->message); /* open: it removes us */
 }

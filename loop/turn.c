@@ -103,7 +103,8 @@ static void run_post(weft_loop *loop, struct handle *handle)
 	weft_callback *fn = handle->fn;
 	void *arg = handle->arg;
 
-	atomic_store_explicit(&loop->running_post, handle, memory_order_relaxed);
+	/* H3, too: whoever sees this handle run knows that the one before has ended. */
+	atomic_store_explicit(&loop->running_post, handle, memory_order_release);
 	/* H2: a canceller that comes too late sees running_post; pairs with its acquire.
 	 */
 	if (!atomic_compare_exchange_strong_explicit(&handle->state, &posted, HANDLE_IDLE,
@@ -128,7 +129,8 @@ void weft__loop_run_posts(weft_loop *loop)
 
 		loop_count_step(loop);
 		run_post(loop, list_entry(link, struct handle, link));
-		atomic_store_explicit(&loop->running_post, NULL, memory_order_relaxed);
+		/* H3: releases what the callback did to whoever cancels it too late. */
+		atomic_store_explicit(&loop->running_post, NULL, memory_order_release);
 		if (loop_look_is_due(loop))
 			weft__loop_look(loop, 0);
 	}

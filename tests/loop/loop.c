@@ -379,6 +379,40 @@ Test(loop, knows_whether_it_runs)
 	log_end("rcrc");
 }
 
+struct stoppers {
+	weft_loop *loop;
+	atomic_int n_stops;
+	atomic_bool enough;
+};
+
+static void *stop_again_and_again(void *arg)
+{
+	struct stoppers *stoppers = arg;
+
+	while (!atomic_load(&stoppers->enough)) {
+		weft_loop_stop(stoppers->loop);
+		atomic_fetch_add(&stoppers->n_stops, 1);
+	}
+	return NULL;
+}
+
+Test(stop, may_come_from_several_threads_at_once)
+{
+	struct stoppers stoppers = { .loop = new_loop() };
+	pthread_t threads[2];
+
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, stop_again_and_again,
+					    &stoppers),
+			     0);
+	for (int i = 0; i < 2000; i++)
+		cr_expect_eq(weft_loop_run(stoppers.loop), 0);
+	atomic_store(&stoppers.enough, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	cr_expect_eq(weft_loop_close(stoppers.loop), 0);
+}
+
 struct nested {
 	weft_loop *loop, *other;
 	int run, run_once, run_other, r_text;
