@@ -121,7 +121,7 @@ static enum cancel_answer on_cancel(struct park *park)
 
 static void prepare_task(struct closer *closer, weft_task *me)
 {
-	closer->loop = me->loop;
+	closer->loop = weft_loop_ref(me->loop); /* should this task be abandoned there */
 	closer->park = (struct park){ .what = "end of a pool", .cancel = on_cancel };
 	handle_init(&closer->message, HANDLE_DIRECT, on_done, closer);
 	handle_init(&closer->timer, HANDLE_DIRECT, on_grace_over, closer);
@@ -324,6 +324,7 @@ int weft__pool_close(weft_executor *pool, weft_time grace_ns)
 	if (!is_clean)
 		is_clean = cut_off(pool, me);
 	release(pool);
+	weft_loop_unref(closer.loop);
 	return is_clean ? 0
 			: weft_error_set(-ETIMEDOUT,
 					 "jobs of the executor had not ended when its "

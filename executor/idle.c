@@ -27,10 +27,9 @@ enum {
 	BITS = 64, /* of a word of pool->idle */
 	/* So many are woken by one caller; each of them goes on waking before it begins. */
 	FAN_OUT = 2,
-	/* Spinning. */
+	/* Spinning: a worker for whom it never pays tries once in so many sleeps. */
 	LOOKS_PER_CLOCK = 16,
-	SKIP_MAX =
-		15, /* a worker for whom spinning never pays tries once in so many sleeps */
+	SKIP_MAX = 15,
 };
 
 #define SPIN_NS (20 * WEFT_USEC)

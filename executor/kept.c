@@ -124,16 +124,17 @@ static void settle(struct kept_job *kept)
 {
 	struct job *job = &kept->job;
 
-	if (kept->future) {
-		weft__future_settle(kept->future, job->result, kept->value,
-				    kept->destroy_value, job->error);
-		weft_future_unref(kept->future);
-	} else {
-		if (job->result < 0 && job->result != -ECANCELED)
+	bool is_told = kept->future &&
+		       weft__future_settle(kept->future, job->result, kept->value,
+					   kept->destroy_value, job->error);
+
+	if (!is_told) { /* there is none, or its deadline has passed before */
+		if (!kept->future && job->result < 0 && job->result != -ECANCELED)
 			report_failure(kept);
 		weft_error_unref(job->error);
 		destroy_value(kept);
 	}
+	weft_future_unref(kept->future);
 	tell_outside(kept);
 }
 

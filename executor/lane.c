@@ -144,11 +144,6 @@ int weft__lane_get(weft_loop *loop, weft_executor *executor, struct lane **out)
 		*out = lane;
 		return 0;
 	}
-	if (loop->closing && !executor)
-		return weft_error_set(-ESHUTDOWN,
-				      "loop \"%s\" ends and takes no part in an executor "
-				      "any more",
-				      loop->name);
 	drop_closed(loop);
 	return attach(loop, executor, out);
 }

@@ -162,7 +162,7 @@ static int wait_as_task(struct place_wait *wait, weft_task *me)
 
 	if (r < 0)
 		return r;
-	wait->loop = me->loop;
+	wait->loop = weft_loop_ref(me->loop); /* should this task be abandoned there */
 	wait->park.what = "place in a queue of jobs";
 	wait->park.cancel = leave_line;
 	handle_init(&wait->message, HANDLE_DIRECT, on_decided, wait);
@@ -172,11 +172,12 @@ static int wait_as_task(struct place_wait *wait, weft_task *me)
 	if (r == -EINPROGRESS)
 		serve(pool); /* by a message even to us: others may be before us */
 	pthread_mutex_unlock(&pool->lock);
-	if (r != -EINPROGRESS) {
+	if (r == -EINPROGRESS)
+		r = weft__park(&wait->park);
+	else
 		loop_outside_came(me->loop);
-		return r;
-	}
-	return weft__park(&wait->park);
+	weft_loop_unref(wait->loop);
+	return r;
 }
 
 /* ---- On a plain thread ---- */
@@ -185,8 +186,7 @@ static int wait_as_task(struct place_wait *wait, weft_task *me)
 static bool would_never_end(const weft_executor *pool)
 {
 	return pool->n_submitting >= pool->n_threads &&
-	       (pool->n_threads >= pool->max_threads + pool->n_abandoned ||
-		pool->refused_at);
+	       (pool->n_threads >= weft__thread_limit(pool) || pool->refused_at);
 }
 
 static int wait_as_thread(struct place_wait *wait)

@@ -227,12 +227,14 @@ void weft__pool_loop_left(weft_executor *pool)
 
 int weft__pool_close_shared(weft_time grace_ns)
 {
+	const struct worker *self = weft__worker_current();
 	weft_executor *pool;
 
 	pthread_mutex_lock(&shared_lock);
 	pool = shared;
-	if (pool && pool->n_loops > 0)
-		pool = NULL; /* others go on, and the last of them drains it */
+	/* Others go on, and the last of them drains it. A runner in a job would await itself. */
+	if (pool && (pool->n_loops > 0 || (self && self->pool == pool)))
+		pool = NULL;
 	if (pool)
 		shared = NULL;
 	pthread_mutex_unlock(&shared_lock);

@@ -295,6 +295,8 @@ bool weft__pool_has_work(weft_executor *pool);
 
 /* Return: 1 if a thread was started; 0 if none is due; why there is none at all. */
 int weft__thread_add(weft_executor *pool);
+/* Under the lock. How many there may be. */
+int weft__thread_limit(const weft_executor *pool);
 /* Thread: a worker's, ready, which found nothing. True: it must end. */
 bool weft__thread_retire(struct worker *worker, bool timed_out);
 /* A thread is lost to a job that nobody waits for; and comes back. */

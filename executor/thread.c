@@ -77,7 +77,7 @@ static int start_thread(weft_executor *pool)
 }
 
 /* A job that was abandoned keeps its thread, for which there is another one. */
-static int limit(const weft_executor *pool)
+int weft__thread_limit(const weft_executor *pool)
 {
 	return pool->max_threads + MIN(pool->n_abandoned, pool->max_threads);
 }
@@ -85,7 +85,7 @@ static int limit(const weft_executor *pool)
 /* Is another one allowed, and worth asking for? */
 static bool may_grow(const weft_executor *pool)
 {
-	if (pool->n_threads >= limit(pool))
+	if (pool->n_threads >= weft__thread_limit(pool))
 		return false;
 	return !pool->n_threads || !pool->refused_at ||
 	       weft__clock() - pool->refused_at >= THREAD_RETRY_NS;
@@ -115,7 +115,8 @@ int weft__thread_add(weft_executor *pool)
 		pool->refusal_told = r < 0 && (pool->refusal_told || is_news);
 	}
 	n_threads = pool->n_threads;
-	is_smaller = pool->refused_at && n_threads && n_threads < limit(pool);
+	is_smaller =
+		pool->refused_at && n_threads && n_threads < weft__thread_limit(pool);
 	pthread_mutex_unlock(&pool->lock);
 	if (is_news)
 		report_refusal(pool, n_threads, r);
@@ -156,7 +157,7 @@ static bool is_superfluous(weft_executor *pool, bool timed_out)
 	if (atomic_load_explicit(&pool->closing, memory_order_seq_cst) &&
 	    !waiting_places(load_waiting(pool)))
 		return true;
-	return pool->n_threads > limit(pool) ||
+	return pool->n_threads > weft__thread_limit(pool) ||
 	       (timed_out && pool->n_threads - pool->n_abandoned > pool->min_threads);
 }
 
@@ -197,6 +198,6 @@ void weft__thread_found(struct worker *worker)
 
 	pthread_mutex_lock(&pool->lock);
 	pool->n_abandoned--;
-	worker->is_surplus = pool->n_threads > limit(pool);
+	worker->is_surplus = pool->n_threads > weft__thread_limit(pool);
 	pthread_mutex_unlock(&pool->lock);
 }

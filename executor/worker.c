@@ -127,7 +127,7 @@ static void run_single(struct worker *worker, struct job *job)
 {
 	weft_executor *pool = worker->pool;
 	weft_fn *fn = job->fn;
-	weft_time start;
+	weft_time start, span;
 
 	place_give_of(pool, job);
 	/* D1. */
@@ -135,12 +135,13 @@ static void run_single(struct worker *worker, struct job *job)
 	(void)weft__spread(pool, 0, INT_MAX); /* there is a thread: this one */
 	start = weft__clock();
 	job = weft__worker_run(worker, job);
-	weft__habit_note(&pool->habits, fn, 1, weft__clock() - start);
-	if (weft__habit_streak(&pool->habits, fn) > 1)
-		(void)weft__keeper_start(pool); /* without it jobs are taken singly */
+	span = weft__clock() - start;
 	atomic_fetch_add_explicit(&pool->n_ready, 1, memory_order_seq_cst);
 	if (job)
 		weft__job_deliver(job);
+	weft__habit_note(&pool->habits, fn, 1, span);
+	if (weft__habit_streak(&pool->habits, fn) > 1)
+		(void)weft__keeper_start(pool); /* without it jobs are taken singly */
 }
 
 /* ---- The thread ---- */

@@ -144,8 +144,8 @@ enum weft_submit_flags {
  * @deadline:       on the loop clock; a job still queued then settles with -ETIMEDOUT and never
  *                  starts (never)
  * @copy_arg_bytes: the job gets a copy of so many bytes at arg, which goes with it
- * @destroy_arg:    the job owns arg; called with it exactly once, after the job, on its thread
- *                  (where the job is dropped, if it never runs)
+ * @destroy_arg:    the job owns arg; called with it, or with the copy, exactly once, after the
+ *                  job and on its thread (where the job is dropped, if it never runs)
  */
 struct weft_submit_options {
 	const char *name;

@@ -249,6 +249,34 @@ Test(close, being_cancelled_ends_the_grace)
 	cr_expect_not_null(strstr(reports_end(), "is left behind"));
 }
 
+static int nap(void *arg)
+{
+	static const struct timespec span = { .tv_nsec = 1000000 };
+
+	(void)arg;
+	return nanosleep(&span, NULL); /* cut short is fine */
+}
+
+Test(close, drops_what_has_expired_but_was_not_buried)
+{
+	struct weft_submit_options options = { .destroy_arg = count_destroy };
+	struct scene scene = { .pool = new_pool(NULL), .gate = GATE_INIT };
+
+	reports_begin();
+	options.deadline = weft_now() + WEFT_MSEC;
+	submit_two(&scene, &options);
+	cr_expect_eq(weft_future_wait(scene.second, WEFT_FOREVER), 0);
+	cr_expect_eq(weft_future_result(scene.second), -ETIMEDOUT);
+	(void)nap(NULL); /* what has told the future now queues the rest */
+	cr_expect_eq(weft_executor_close(scene.pool, 0), -ETIMEDOUT);
+	gate_open(&scene.gate);
+	cr_expect_eq(weft_future_wait(scene.first, WEFT_FOREVER), 0);
+	cr_expect_not_null(strstr(reports_end(), "is left behind"));
+	cr_expect_eq(scene.n_destroyed, 1);
+	weft_future_unref(scene.first);
+	weft_future_unref(scene.second);
+}
+
 /* ---- What comes too late ---- */
 
 static int run_late(void *arg)

@@ -253,6 +253,22 @@ static void *meeting_runner(void *arg)
 	return NULL;
 }
 
+static int run_a_runner(void *arg)
+{
+	return weft_run(run_once, arg);
+}
+
+Test(pool, a_runner_in_a_job_does_not_wait_for_itself)
+{
+	weft_future *future;
+
+	cr_assert_eq(weft_executor_submit(NULL, run_a_runner, NULL, NULL, &future), 0);
+	cr_expect_eq(weft_future_wait(future, WEFT_FOREVER), 0);
+	cr_expect_eq(weft_future_result(future), 0);
+	weft_future_unref(future);
+	run_task(run_once, NULL);
+}
+
 Test(pool, loops_share_the_pool_of_the_process)
 {
 	struct pair pair = { .number = 0 };
