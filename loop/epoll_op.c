@@ -130,12 +130,27 @@ static bool is_reading(const struct op *op)
 	return op->code == OP_RECEIVE;
 }
 
+/* Where a descriptor has the operation that is under way. */
+static struct op **side_of(struct op *op)
+{
+	return is_reading(op) ? &op->descriptor->reading : &op->descriptor->writing;
+}
+
 /* EAGAIN: all that was reported so far has been seen. */
 static void saw_nothing(struct descriptor *descriptor, uint8_t ready_bit)
 {
 	descriptor->state &= (uint8_t)~ready_bit;
 	if (ready_bit == READ_READY)
 		descriptor->state &= (uint8_t)~SAW_END;
+}
+
+/* It may work now: whoever waits for it is told, once, and tries. Until then it keeps its side. */
+static void tell_owner(struct op *op)
+{
+	if (op->result != -EINPROGRESS)
+		return;
+	op->result = -EAGAIN;
+	op->done(op);
 }
 
 /* One side may work again: try what waits on it, and end it unless it still would block.
@@ -149,6 +164,10 @@ static void try_waiting(struct descriptor *descriptor, struct op **side,
 	descriptor->state |= ready_bit;
 	if (!op)
 		return;
+	if (op->is_finished_by_owner) {
+		tell_owner(op);
+		return;
+	}
 	n = try_op(op);
 	if (n == -EAGAIN) {
 		saw_nothing(descriptor, ready_bit);
@@ -239,21 +258,25 @@ ssize_t weft__op_start(struct op *op)
 	r = start_listening(descriptor);
 	if (r < 0)
 		return r;
-	if (is_reading(op))
-		descriptor->reading = op;
-	else
-		descriptor->writing = op;
+	op->result = -EINPROGRESS;
+	*side_of(op) = op;
 	return -EINPROGRESS;
+}
+
+ssize_t weft__op_finish(struct op *op)
+{
+	if (op->result != -EAGAIN)
+		return op->result; /* it was cancelled */
+	*side_of(op) = NULL;
+	return weft__op_try(op);
 }
 
 void weft__op_cancel(struct op *op)
 {
-	struct descriptor *descriptor = op->descriptor;
+	bool was_told = op->result == -EAGAIN;
 
-	if (is_reading(op))
-		descriptor->reading = NULL;
-	else
-		descriptor->writing = NULL;
+	*side_of(op) = NULL;
 	op->result = -ECANCELED;
-	op->done(op);
+	if (!was_told)
+		op->done(op);
 }

@@ -85,6 +85,12 @@ struct op {
 	void *owner; /* the caller's */
 	/* Called once on the loop's thread, never inside weft__op_start(); short. */
 	void (*done)(struct op *op);
+	/*
+	 * The owner asks for the result by weft__op_finish() when it comes to use it. A poller may
+	 * leave the work until then: so of many that have come at once, each is received when it
+	 * is used, into a cache that is not full of the others.
+	 */
+	bool is_finished_by_owner;
 };
 
 /*
@@ -107,7 +113,15 @@ ssize_t weft__op_start(struct op *op);
  * or -EAGAIN if it would have to wait.
  */
 ssize_t weft__op_try(struct op *op);
-/* Asks an operation under way to end; `done` may be called before this returns. */
+/*
+ * Of an operation that is finished by its owner, after `done`. Return: its result; -EAGAIN if
+ * nothing came of it: then it may be started again.
+ */
+ssize_t weft__op_finish(struct op *op);
+/*
+ * Asks an operation under way, or one that is yet to be finished by its owner, to end; `done` may
+ * be called before this returns, but not a second time.
+ */
 void weft__op_cancel(struct op *op);
 
 /* ---- Watches ---- */
