@@ -71,24 +71,24 @@ static bool is_better(const struct acceptor *a, const struct acceptor *b)
 	return weft__loop_load(a->loop) < weft__loop_load(b->loop);
 }
 
+/* The one with the least to do; with equal loads ours, which costs no message. */
 static struct acceptor *choose(struct acceptor *from)
 {
 	weft_server *server = from->server;
 	size_t n = server->n_acceptors;
-	struct acceptor *best, *other;
+	struct acceptor *best = from, *other;
 	unsigned first;
 
 	if (n == 1 || server->listener.n_copies > 1)
 		return from;
-	/* With equal loads they take turns. */
+	/* Of several others with the same load another one each time. */
 	first = atomic_fetch_add_explicit(&server->turn, 1, memory_order_relaxed);
-	best = &server->acceptors[first % n];
-	for (size_t i = 1; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		other = &server->acceptors[(first + i) % n];
 		if (is_better(other, best))
 			best = other;
 	}
-	return is_blocked(best) ? from : best;
+	return best;
 }
 
 /* ---- Sending ---- */

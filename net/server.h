@@ -56,7 +56,7 @@ struct acceptor {
 	/* ---- Any thread. ---- */
 	alignas(CACHE_LINE) atomic_bool look_sent; /* K1 and K2 of acceptor.c */
 	atomic_int foreign_fd; /* to look at as well; -1: none. Ordered by look_sent */
-	atomic_int waits_for; /* enum scarcity; R1 to R4 of acceptor.c */
+	atomic_int waits_for; /* enum scarcity; R1 and R2 of acceptor.c */
 	atomic_bool is_gone; /* relaxed, a hint: its loop takes nothing any more */
 	_Atomic uint32_t n_connections; /* relaxed: figures */
 	_Atomic uint64_t n_accepted; /* relaxed */
@@ -86,7 +86,7 @@ struct weft_server {
 	/* Set by the owner before its V1. */
 	bool has_no_owner;
 	atomic_uint
-		n_waiting; /* acceptors that wait for something; R1 to R4 of acceptor.c */
+		n_waiting; /* acceptors that wait for something; R1 and R2 of acceptor.c */
 	_Atomic weft_time
 		reported_at; /* relaxed: when trouble with accepting was told of */
 	atomic_uint n_troubles; /* relaxed: since then */

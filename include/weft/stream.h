@@ -14,8 +14,10 @@
  * -ETIMEDOUT. Small writes go out at once (TCP_NODELAY).
  *
  * A server runs a handler for each connection, in a task of its own, on the loop that listens
- * or on one of its options.loops. The stream is the server's: it is flushed and closed when
- * the handler returns, and aborted when it returns an error.
+ * or on the one of its options.loops that has the least to do; a loop that is blocked gets none.
+ * The stream is the server's: it is flushed and closed when the handler returns, and aborted when
+ * it returns an error. While the process is out of descriptors new connections wait, which is
+ * reported.
  */
 #ifndef WEFT_STREAM_H
 #define WEFT_STREAM_H
@@ -280,7 +282,8 @@ WEFT_API int weft_stream_fd(const weft_stream *stream);
  * @loops:           spread connections over these loops (only the listening one)
  * @backlog:         (128)
  * @max_connections: accept no more than this at a time (no limit)
- * @reuse_port:      one socket per loop, SO_REUSEPORT
+ * @reuse_port:      one socket per loop, SO_REUSEPORT: each loop serves what the kernel gives it,
+ *                   a blocked one keeps it waiting
  * @line_limit:      as for weft_connect()
  * @high_water:      as for weft_connect()
  */
@@ -291,12 +294,13 @@ struct weft_listen_options {
 	bool reuse_port;
 	size_t line_limit;
 	size_t high_water;
-	uintptr_t reserved[8];
+	uintptr_t reserved[9];
 };
 
 /**
  * weft_listen() - accept connections and run a handler for each
- * @address: where; port 0 picks one
+ * @address: where; port 0 picks one; a path is made for this user alone (mode 0600), and replaces
+ *           a socket that nobody listens on any more
  * @options: may be NULL
  * @handler: runs in a task of its own
  * @arg:     borrowed until the server is closed
@@ -339,21 +343,22 @@ WEFT_API const char *weft_server_address(const weft_server *server);
 /**
  * weft_server_close() - stop listening, let handlers finish, release the server
  * @server:   the caller's; may be NULL
- * @grace_ns: then the handlers left are cancelled (see also weft_stream_finish_on_cancel());
- *            connections of a protocol stay
+ * @grace_ns: then the handlers left are cancelled (see also weft_stream_finish_on_cancel())
  *
- * New connections are refused from the moment of the call.
+ * New connections are refused from the moment of the call. It returns when all handlers have, so
+ * one that ignores its cancellation keeps it.
  *
- * Return: 0; -ETIMEDOUT if handlers had to be cancelled. Released in either case.
+ * Return: 0; -ETIMEDOUT if handlers had to be cancelled; -ECANCELED if the caller was. Released in
+ * any case.
  *
- * Thread: task.
+ * Thread: task, on the server's loop.
  * Cancellation point: yes; acts as if the grace were over.
  */
 WEFT_API int weft_server_close(weft_server *server, weft_time grace_ns);
 
 /**
  * weft_server_abort() - stop listening, cancel the handlers, release the server, without waiting
- * @server: the caller's; may be NULL; connections of a protocol stay
+ * @server: the caller's; may be NULL; the handlers' arg has to live as long as they do
  *
  * Thread: loop.
  * Cancellation point: no.
@@ -370,7 +375,7 @@ WEFT_API void weft_server_abort(weft_server *server);
  *
  * Return: as weft_server_close(), with the server closed and released.
  *
- * Thread: task.
+ * Thread: task, on the server's loop.
  * Cancellation point: yes.
  */
 WEFT_API int weft_server_serve_forever(weft_server *server, weft_time grace_ns);

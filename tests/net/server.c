@@ -637,6 +637,42 @@ Test(server, is_for_tasks)
 	cr_expect_eq(weft_listen("127.0.0.1:0", NULL, echo, NULL, &server), -EPERM);
 }
 
+static int listen_slowly(void *arg)
+{
+	weft_server *server = NULL;
+	int r = weft_listen("gate.test:0", NULL, echo, NULL, &server);
+
+	(void)arg;
+	cr_expect_null(server);
+	return r;
+}
+
+static bool looks_up(void *arg)
+{
+	(void)arg;
+	return names_waiting() == 1;
+}
+
+static int is_cancelled_early(void *arg)
+{
+	int n = count_descriptors();
+	weft_task *task;
+
+	(void)arg;
+	cr_assert_eq(weft_spawn(listen_slowly, NULL, &task), 0);
+	await_true(looks_up, NULL, "the name is looked up");
+	(void)weft_task_cancel(task, NULL);
+	cr_expect_eq(weft_task_join(task), -ECANCELED);
+	cr_expect_eq(count_descriptors(), n);
+	names_open_gate();
+	return 0;
+}
+
+Test(server, can_be_cancelled_while_a_name_is_looked_up)
+{
+	run_net(is_cancelled_early, NULL);
+}
+
 /* ---- No memory ---- */
 
 static int has_no_memory(void *arg)
