@@ -6,13 +6,15 @@
 
 /*
  * Installs the handler for the process, once, and gives the calling thread an alternate
- * stack if it has none. WEFT_NO_SEGV=1 prevents both. Any thread.
+ * stack if it has none: each thread that runs a loop. WEFT_NO_SEGV=1 prevents both. Any
+ * thread.
  */
 void weft__overflow_watch(void);
 
 /*
  * A system call met a guard and returned EFAULT instead of a signal: if `address` lies in
- * one, says so and ends the process as the signal would; else returns.
+ * the guard of the running task, says so and ends the process as the signal would; else
+ * returns.
  */
 void weft__overflow_tell(const void *address);
 

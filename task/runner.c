@@ -16,7 +16,6 @@
 
 #include "base/error.h"
 #include "task/future.h"
-#include "task/overflow.h"
 
 struct weft_runner {
 	weft_loop *loop;
@@ -75,7 +74,6 @@ int weft_runner_new(const struct weft_run_options *options, weft_runner **out)
 		return r;
 	}
 	raise_descriptor_limit();
-	weft__overflow_watch();
 	*out = runner;
 	return 0;
 }

@@ -280,18 +280,6 @@ char *weft__stack_low(const struct slab *slab, const void *address)
 	return slab->base + index * slab->stride + slab->guard;
 }
 
-const struct slab *weft__slab_find_unlocked(const void *address)
-{
-	list_for_each (link, &weft__slabs) {
-		const struct slab *slab = list_entry(link, struct slab, link);
-		const char *at = address;
-
-		if (at >= slab->base && at < slab->base + slab->n_stacks * slab->stride)
-			return slab;
-	}
-	return NULL;
-}
-
 void weft__slab_each(void (*fn)(const struct slab *slab, void *arg), void *arg)
 {
 	pthread_mutex_lock(&slabs_lock);

@@ -20,9 +20,8 @@
  * The tops of neighbouring stacks lie at different offsets ("coloured"), since equal ones
  * would all compete for the same lines of the cache.
  *
- * A pool belongs to one loop. Slabs are also on a list of the process, so that a fault
- * can be traced to its stack and a dump finds every task: that list has a lock, and slabs
- * leave it only with their loop.
+ * A pool belongs to one loop. Slabs are also on a list of the process, so that a dump finds
+ * every task: that list has a lock, and slabs leave it only with their loop.
  */
 #ifndef WEFT_TASK_STACK_H
 #define WEFT_TASK_STACK_H
@@ -90,12 +89,6 @@ char *weft__stack_low(const struct slab *slab, const void *address);
 
 /* Where the block of the stack with this number lies. */
 void *weft__slab_block(const struct slab *slab, size_t index, size_t block_bytes);
-
-/*
- * Any thread. Finds the slab that an address lies in. Without the lock, for a signal
- * handler: the caller is a thread that runs on that slab.
- */
-const struct slab *weft__slab_find_unlocked(const void *address);
 
 /* Any thread: calls fn for each slab with the lock held, so that none is unmapped
  * meanwhile. */

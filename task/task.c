@@ -19,6 +19,7 @@
 #include "task/future.h"
 #include "task/group.h"
 #include "task/layout.h"
+#include "task/overflow.h"
 #include "task/switch.h"
 
 static void resume(void *task);
@@ -662,6 +663,7 @@ static int open_tasks(weft_loop *loop)
 
 static void enter_tasks(weft_loop *loop)
 {
+	weft__overflow_watch();
 	fibre_init_thread(&tasks_of(loop)->fibre);
 }
 

@@ -28,14 +28,32 @@ struct guards {
 	int n_broken;
 };
 
+struct search {
+	const char *address;
+	const struct slab *found;
+};
+
+static void search_slab(const struct slab *slab, void *arg)
+{
+	struct search *search = arg;
+
+	if (search->address >= slab->base &&
+	    search->address < slab->base + slab->n_stacks * slab->stride)
+		search->found = slab;
+}
+
 /* A byte of each end of the guard below this task's stack, and one of the stack itself. */
 static int look_at_own_guard(void *arg)
 {
 	struct guards *guards = arg;
 	char local = 1;
-	const struct slab *slab = weft__slab_find_unlocked(&local);
-	const char *low = weft__stack_low(slab, &local);
+	struct search search = { .address = &local };
+	const struct slab *slab;
+	const char *low;
 
+	weft__slab_each(search_slab, &search);
+	slab = search.found;
+	low = weft__stack_low(slab, &local);
 	if (is_readable(guards->pipe_fd, low - 1) ||
 	    is_readable(guards->pipe_fd, low - slab->guard) ||
 	    !is_readable(guards->pipe_fd, low))
