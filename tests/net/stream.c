@@ -375,8 +375,7 @@ Test(stream, tells_of_a_stack_overflow_that_the_kernel_met)
 		cr_expect_not_null(
 			strstr(text, "stack overflow in task \"receive_into_guard\""),
 			"%s", text);
-		cr_expect_not_null(strstr(text, "Spawn it with .stack_bytes"), "%s",
-				   text);
+		cr_expect_not_null(strstr(text, "with .stack_bytes = "), "%s", text);
 	}
 }
 
