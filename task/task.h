@@ -141,6 +141,15 @@ static inline struct tasks *tasks_of(const weft_loop *loop)
 	return loop->tasks;
 }
 
+/* What a loop asks of its tasks. */
+extern const struct loop_hooks weft__task_hooks;
+
+/* How many have not ended. */
+static inline uint32_t tasks_alive(const weft_loop *loop)
+{
+	return atomic_load_explicit(&loop->n_tasks, memory_order_relaxed);
+}
+
 /* The running task; NULL in a callback and on a plain thread. */
 static inline weft_task *task_current(void)
 {
@@ -151,6 +160,11 @@ static inline weft_task *task_current(void)
 int weft__task_none(const char *function);
 
 /* ---- Waiting ---- */
+
+/* The entry of the ready queue for a task; on the loop's own stack. */
+void weft__resume(void *task);
+/* The first frame of every stack. */
+void weft__task_main(void *task);
 
 /* What parking is made of: leaves the running task, and queues one that was left. */
 void weft__suspend(weft_task *me);
@@ -208,6 +222,8 @@ int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
 		   const struct weft_spawn_options *options, const void *place, bool keep,
 		   weft_task **out);
 void weft__task_unref(weft_task *task);
+/* The running task has returned: tells everybody. Its stack may run the next one. */
+void weft__task_end(weft_task *task);
 /* The name, also that of the function if it was given none. */
 const char *weft__task_describe(const weft_task *task, char *buffer, size_t size);
 
