@@ -4,22 +4,9 @@
  * Releasing hands the lock to the first in line, which holds it from then on, before it
  * runs: so nobody overtakes.
  */
-#include <weft/sync.h>
-
-#include "task/wait_list.h"
-
-struct lock {
-	struct wait_list line;
-	weft_loop *loop;
-	weft_task *holder; /* NULL: free */
-};
+#include "task/lock.h"
 
 static_assert(sizeof(struct lock) <= sizeof(struct weft_lock), "the public size");
-
-static struct lock *lock_of(struct weft_lock *shown)
-{
-	return (struct lock *)(void *)shown;
-}
 
 int weft_lock_acquire(struct weft_lock *shown)
 {
@@ -44,6 +31,17 @@ int weft_lock_acquire(struct weft_lock *shown)
 				: "this lock would never be free: its holder waits for "
 				  "the task that wants it");
 	return weft__wait_in_line(&lock->line, "lock", lock->holder, me);
+}
+
+bool weft__lock_take_or_queue(struct lock *lock, struct waiter *waiter)
+{
+	if (!lock->holder) {
+		lock->holder = waiter->park.task;
+		return true;
+	}
+	waiter->park.awaited = lock->holder;
+	weft__wait_list_push(&lock->line, waiter);
+	return false;
 }
 
 void weft_lock_release(struct weft_lock *shown)

@@ -16,6 +16,13 @@ struct waiter *weft__wait_list_pop(struct wait_list *list)
 	return list_entry(list_pop_front(&list->waiters), struct waiter, link);
 }
 
+void weft__wait_list_push(struct wait_list *list, struct waiter *waiter)
+{
+	if (!list->waiters.next)
+		list_init(&list->waiters);
+	list_push_back(&list->waiters, &waiter->link);
+}
+
 int weft__wait_in_line(struct wait_list *list, const char *what, weft_task *holder,
 		       void *item)
 {
@@ -27,9 +34,7 @@ int weft__wait_in_line(struct wait_list *list, const char *what, weft_task *hold
 
 	if (r < 0)
 		return r;
-	if (!list->waiters.next)
-		list_init(&list->waiters);
-	list_push_back(&list->waiters, &waiter.link);
+	weft__wait_list_push(list, &waiter);
 	return weft__park(&waiter.park);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Tasks that wait in line: what lock, event, semaphore and queue are made of.
+ * Tasks that wait in line: what locks, queues and their like are made of.
  *
  * First come, first served. Whoever has something to give takes the first waiter off and
  * wakes it with a result; a waiter that is cancelled before that leaves the line and was
@@ -30,6 +30,9 @@ static inline bool wait_list_is_empty(const struct wait_list *list)
 /* The one that waits longest, taken off; NULL if nobody waits. Wake it with
  * weft__unpark(). */
 struct waiter *weft__wait_list_pop(struct wait_list *list);
+
+/* To the end of the line. */
+void weft__wait_list_push(struct wait_list *list, struct waiter *waiter);
 
 /*
  * Waits in line. `what` is for dumps, `holder` who is going to end the wait, as far as
