@@ -149,8 +149,8 @@ int weft_loop_close(weft_loop *loop)
 	}
 	detach_all(loop);
 	report_open(loop);
+	drop_handles(loop); /* those of watchers, too */
 	weft__loop_remove_watchers(loop);
-	drop_handles(loop);
 	if (weft__loop_hooks())
 		weft__loop_hooks()->close(loop);
 	await_senders(loop);

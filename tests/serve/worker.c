@@ -51,10 +51,13 @@ Test(worker, begins_with_the_arguments_and_the_limit_of_descriptors_of_the_progr
 {
 	const struct weft__spawn_options few = { .soft_files = 200 };
 	struct app app;
+	const char *files;
 
 	app_start(&app, "workers=1 tells-hooks=1 strips-arguments=1", &few);
 	/* Without its arguments it would say nothing. */
-	cr_expect_str_eq(app_expect(&app, "hook main 0, "), "200 files");
+	files = app_expect(&app, "hook main 0, ");
+	if (!test_build_is("valgrind")) /* which only pretends to set that limit */
+		cr_expect_str_eq(files, "200 files");
 	app_expect(&app, "ready");
 	app_signal(&app, SIGTERM);
 	cr_expect_eq(app_end(&app), 0);

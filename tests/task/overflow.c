@@ -126,9 +126,14 @@ Test(overflow, names_the_task_and_what_to_change)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct weft_spawn_options options = cases[i].options;
 
-		for (size_t k = 0; cases[i].parts[k]; k++)
+		for (size_t k = 0; cases[i].parts[k]; k++) {
+			/* Its own code may be what the stack was too small for. */
+			if (test_build_is("tsan") &&
+			    strcmp(cases[i].parts[k], ", in recurse") == 0)
+				continue;
 			expect_signal(run_spawns_recursive, &options, SIGSEGV,
 				      cases[i].parts[k], cases[i].name);
+		}
 	}
 }
 
@@ -371,6 +376,8 @@ Test(overflow, other_faults_go_to_who_handled_them_before)
 {
 	struct child child;
 
+	if (test_build_is("valgrind"))
+		cr_skip_test("valgrind counts what the child leaves behind as a failure");
 	child_run(&child, crash_with_handler, NULL);
 	cr_expect(WIFEXITED(child.status) && WEXITSTATUS(child.status) == 7, "%s",
 		  child.text);
