@@ -107,12 +107,14 @@ static bool sample_loop(weft_loop *loop, weft_time now, bool *active)
 		     atomic_load_explicit(&loop->running, memory_order_relaxed);
 
 	*active |= steps != loop->sampled_steps || stuck;
-	if (steps != loop->sampled_steps || asleep)
+	/* One that has just woken, or begun to run, is not to blame for the time before. */
+	if (steps != loop->sampled_steps || !stuck || !loop->was_stuck)
 		loop->moved_at = now;
 	atomic_store_explicit(&loop->blocked, stuck && now - loop->moved_at >= BLOCKED_NS,
 			      memory_order_relaxed);
 	loop->sampled_steps = steps;
 	loop->sampled_looks = looks;
+	loop->was_stuck = stuck;
 	if (stuck)
 		loop_want_look(loop);
 	return stuck;

@@ -139,7 +139,8 @@ struct weft_loop {
 	/* The control thread's. */
 	struct list registered; /* under its lock */
 	uint64_t sampled_steps, sampled_looks;
-	weft_time moved_at; /* when steps were seen to change */
+	bool was_stuck; /* it ran, and had not looked */
+	weft_time moved_at; /* when that was not so, or steps were seen to change */
 	pid_t tid; /* of the thread that runs it, for the control thread */
 	bool sigpipe_was_blocked; /* of that thread, before it ran the loop */
 	int slack_before;
