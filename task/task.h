@@ -51,9 +51,9 @@ struct park {
 
 /* ---- Scopes ---- */
 
-enum scope_kind { SCOPE_TIMEOUT, SCOPE_SHIELD, SCOPE_GROUP };
+enum scope_kind { SCOPE_TIMEOUT, SCOPE_SHIELD, SCOPE_GROUP, SCOPE_AS_COMPLETED };
 
-/* What timeouts, shields and groups have in common; the innermost first. */
+/* What timeouts, shields, groups and as_completed have in common; the innermost first. */
 struct scope {
 	struct scope *outer;
 	weft_task *task;

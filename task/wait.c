@@ -159,6 +159,7 @@ const char *weft__scope_name(enum scope_kind kind)
 		[SCOPE_TIMEOUT] = "timeout",
 		[SCOPE_SHIELD] = "shield",
 		[SCOPE_GROUP] = "group",
+		[SCOPE_AS_COMPLETED] = "weft_as_completed",
 	};
 
 	return names[kind];

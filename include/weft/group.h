@@ -4,6 +4,8 @@
  *   weft_group        children that never outlive a block; the first failure cancels the rest.
  *                     The usual choice.
  *   weft_gather       run some functions side by side, each to its end, keep every result
+ *   weft_wait         watch futures of others until one, one failure, or all are there
+ *   weft_as_completed take futures in the order in which they settle
  *
  * A group lies on the stack of the task that begins it. The first failure of a child cancels the
  * other children and the block itself: its wait in progress, or its next, returns -ECANCELED,
@@ -123,6 +125,79 @@ struct weft_call {
  * Cancellation point: yes; cancels all calls and returns when they have ended.
  */
 WEFT_API WEFT_MUST_CHECK int weft_gather(struct weft_call *calls, size_t n_calls);
+
+/** enum weft_return_when - when weft_wait() returns */
+enum weft_return_when {
+	WEFT_ALL_COMPLETED,
+	WEFT_FIRST_COMPLETED,
+	WEFT_FIRST_ERROR,	/* a failure that is not a cancellation, or all */
+};
+
+/**
+ * weft_wait() - watch several futures
+ * @futures:     borrowed; ask each with weft_future_is_done()
+ * @n_futures:   at least 1; the same one twice counts twice
+ * @return_when: when to return
+ *
+ * Cancels nothing, and a failure of a future is no failure of this. For a limit, put it into a
+ * weft_timeout.
+ *
+ * Return: how many have settled; -ECANCELED; -EINVAL; -EPERM for a local future of another loop;
+ * -ENOMEM for many futures.
+ *
+ * Thread: task, on any loop for shared futures.
+ * Cancellation point: yes, unless the condition already holds.
+ */
+WEFT_API WEFT_MUST_CHECK int weft_wait(weft_future *const *futures, size_t n_futures,
+				       enum weft_return_when return_when);
+
+/** struct weft_as_completed - a scope that hands out futures as they settle */
+struct weft_as_completed {
+	uintptr_t opaque[8];
+};
+
+/**
+ * weft_as_completed_begin() - start watching
+ * @scope:     any contents
+ * @futures:   the array is copied, the futures are borrowed until the end
+ * @n_futures: their number; one that is there twice is handed out once
+ *
+ * Those that have settled already come first, in the order of the array.
+ *
+ * Return: 0; -ENOMEM, or -EPERM for a local future of another loop, then there is nothing to end.
+ *
+ * Thread: task, on any loop for shared futures.
+ * Cancellation point: no.
+ */
+WEFT_API WEFT_MUST_CHECK int weft_as_completed_begin(struct weft_as_completed *scope,
+						     weft_future *const *futures,
+						     size_t n_futures);
+
+/**
+ * weft_as_completed_next() - the next future that has settled
+ * @scope:  begun by this task
+ * @future: receives a borrowed future
+ *
+ * Return: 1; 0 when each was handed out; -ECANCELED, then nothing was taken out.
+ *
+ * Thread: task.
+ * Cancellation point: yes, unless one is ready.
+ */
+WEFT_API WEFT_MUST_CHECK int weft_as_completed_next(struct weft_as_completed *scope,
+						    weft_future **future);
+
+/**
+ * weft_as_completed_end() - stop watching; the futures go on
+ * @scope:  begun by this task
+ * @result: of the block
+ *
+ * Return: @result.
+ *
+ * Thread: task.
+ * Cancellation point: no.
+ */
+WEFT_API WEFT_MUST_CHECK int weft_as_completed_end(struct weft_as_completed *scope,
+						   int result);
 
 WEFT_END_DECLS
 
