@@ -37,7 +37,7 @@ struct weft__process {
 	unsigned generation;
 	enum weft__process_state state;
 	weft_time deadline; /* of the state; when to look at the heartbeats if READY */
-	size_t poll_at; /* in the supervisor's polls: pidfd, then control; 0: nowhere */
+	size_t poll_at; /* in the supervisor's polls: pidfd, then control if any; 0: nowhere */
 	bool said_hello;
 	bool has_arrived; /* at the call that gets it ready */
 	bool was_ready;

@@ -21,9 +21,12 @@ static bool is_left_out(const char *string, const char *const *without)
 char **weft__strings_copy(char *const *from, const char *const *without, size_t n_spare,
 			  size_t *n)
 {
+	static char *const none[] = { NULL };
 	size_t n_strings = 0, text_bytes = 0, list_bytes;
 	char **copy, *text;
 
+	if (!from)
+		from = none;
 	for (char *const *string = from; *string; string++) {
 		if (is_left_out(*string, without))
 			continue;

@@ -9,7 +9,7 @@
 
 /*
  * weft__strings_copy() - copy a list that NULL ends
- * @from:    the list
+ * @from:    the list; NULL, which is environ after clearenv(), has nothing in it
  * @without: variables to leave out: "NAME" drops "NAME=..."; NULL ends it; may be NULL
  * @n_spare: so many more NULLs at the end, for what the caller adds
  * @n:       receives how many strings were copied; may be NULL

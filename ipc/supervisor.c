@@ -148,7 +148,10 @@ static size_t fill_polls(struct weft__supervisor *supervisor)
 		process->poll_at = n;
 		polls[n++] =
 			(struct pollfd){ .fd = process->child.pidfd, .events = POLLIN };
-		polls[n++] = (struct pollfd){ .fd = process->control, .events = POLLIN };
+		/* Entries count against the limit of descriptors, also those of none. */
+		if (process->control >= 0)
+			polls[n++] = (struct pollfd){ .fd = process->control,
+						      .events = POLLIN };
 	}
 	return n;
 }
@@ -170,13 +173,18 @@ static void wait_until(struct weft__supervisor *supervisor, weft_time deadline)
 			supervisor->polls[i].revents = 0; /* they were not filled in */
 }
 
-/* Did poll() say something of this process' pidfd (0) or control socket (1)? */
-static bool was_polled(const struct weft__supervisor *supervisor,
-		       const struct weft__process *process, size_t which)
+/* One that was started since has no entry yet. */
+static bool may_have_ended(const struct weft__supervisor *supervisor,
+			   const struct weft__process *process)
 {
-	/* One that was started since has no entry yet. */
-	return process->poll_at > 0 &&
-	       supervisor->polls[process->poll_at + which].revents != 0;
+	return process->poll_at > 0 && supervisor->polls[process->poll_at].revents != 0;
+}
+
+static bool has_messages(const struct weft__supervisor *supervisor,
+			 const struct weft__process *process)
+{
+	return process->poll_at > 0 && process->control >= 0 &&
+	       supervisor->polls[process->poll_at + 1].revents != 0;
 }
 
 /* ---- Processes ---- */
@@ -294,7 +302,7 @@ static void read_all(struct weft__supervisor *supervisor)
 		struct weft__process *process =
 			list_entry(link, struct weft__process, link);
 
-		if (was_polled(supervisor, process, 1))
+		if (has_messages(supervisor, process))
 			read_messages(supervisor, process, MESSAGES_PER_TURN);
 	}
 }
@@ -307,7 +315,7 @@ static void reap_all(struct weft__supervisor *supervisor)
 		struct weft__process *process =
 			list_entry(link, struct weft__process, link);
 
-		if (!was_polled(supervisor, process, 0) ||
+		if (!may_have_ended(supervisor, process) ||
 		    weft__child_reap(&process->child, &end) == 0)
 			continue;
 		read_messages(supervisor, process, LAST_MESSAGES);
@@ -353,6 +361,12 @@ static void check_deadlines(struct weft__supervisor *supervisor)
 
 		on_outcome(supervisor, process, weft__process_check(process, now));
 	}
+}
+
+static void start_what_is_due(struct weft__supervisor *supervisor)
+{
+	weft_time now = weft__clock();
+
 	list_for_each (link, &supervisor->slots) {
 		struct weft__slot *slot = list_entry(link, struct weft__slot, link);
 
@@ -386,6 +400,8 @@ void weft__supervisor_resize(struct weft__supervisor *supervisor, int by)
 	int wanted =
 		MIN(MAX(supervisor->n_wanted + by, 1), WEFT__SUPERVISOR_MOST_WORKERS);
 
+	if (supervisor->stopping != WEFT__STOPPING_NOT)
+		return;
 	weft__tell(supervisor, WEFT__NEWS_RESIZED, wanted, "%d worker%s wanted%s", wanted,
 		   wanted == 1 ? " is" : "s are",
 		   wanted == supervisor->n_wanted ? ", as before" : " now");
@@ -521,6 +537,7 @@ static void turn(struct weft__supervisor *supervisor)
 			   late); /* and hear them out before anybody is blamed */
 	else
 		check_deadlines(supervisor);
+	start_what_is_due(supervisor); /* late or not: it blames nobody */
 	tell_if_all_ready(supervisor);
 }
 

@@ -117,6 +117,21 @@ Test(slot, crash_loop_beside_a_worker_that_is_ready_backs_off)
 	cr_expect_eq(stop(&app), 0);
 }
 
+Test(slot, start_that_fell_due_while_the_supervisor_was_stopped_is_made_good)
+{
+	struct app app;
+
+	app_start(&app, "supervise workers=2 first=200 most=200 only=1 exit-unready=1", NULL);
+	app_expect(&app, "READY 0");
+	app_expect(&app, "DIED 1");
+	app_signal(&app, SIGSTOP);
+	cr_assert_eq(usleep(1500000),
+		     0); /* the time that is slept through is what is tested */
+	app_signal(&app, SIGCONT);
+	app_expect(&app, "STARTED 1");
+	cr_expect_eq(stop(&app), 0);
+}
+
 Test(slot, program_that_cannot_be_executed_ends_the_supervisor_with_the_reason)
 {
 	const char *path = scratch_path("garbage");

@@ -50,6 +50,18 @@ Test(strings, spare_places_are_null)
 	free(copy);
 }
 
+Test(strings, no_list_at_all_is_an_empty_one)
+{
+	size_t n = 1;
+	char **copy = weft__strings_copy(NULL, NULL, 1, &n); /* environ after clearenv() */
+
+	cr_assert_not_null(copy);
+	cr_expect_eq(n, (size_t)0);
+	cr_expect_null(copy[0]);
+	cr_expect_null(copy[1]);
+	free(copy);
+}
+
 Test(strings, no_memory_is_null)
 {
 	weft__fail_allocation(1);

@@ -234,6 +234,26 @@ Test(supervisor, callback_may_stop_it_at_any_news)
 
 /* ---- Other signals ---- */
 
+Test(supervisor, nothing_but_stopping_is_done_while_it_stops)
+{
+	struct app app;
+
+	app_start(&app, "supervise ignore-drain=1 on-usr1=exit", NULL);
+	app_expect(&app, "READY 0");
+	app_signal(&app, SIGTERM);
+	app_expect(&app, "worker 0 drain");
+	app_signal(&app, SIGTTIN);
+	app_signal(&app, SIGHUP);
+	app_signal(&app, SIGTTOU);
+	app_signal(&app, SIGUSR1);
+	app_expect(&app, "PASSED_ON");
+	app_expect(&app, "LEFT 0");
+	cr_expect_eq(app_count(&app, "RESIZED"), 0);
+	cr_expect_eq(app_count(&app, "RELOADING"), 0);
+	cr_expect_eq(app_count(&app, "STARTED"), 1);
+	cr_expect_eq(app_end(&app), 1);
+}
+
 Test(supervisor, dump_is_asked_for_and_all_goes_on)
 {
 	struct app app;
@@ -375,6 +395,17 @@ Test(supervisor, program_that_knows_nothing_of_us_is_supervised_too)
 	cr_expect_not_null(strstr(app_expect(&app, "DIED"), "was killed by SIGUSR1"));
 	app_wait(&app, "DIED", 2);
 	app_wait(&app, "READY", 6);
+	cr_expect_eq(stop(&app), 0);
+}
+
+Test(supervisor, limit_of_descriptors_counts_what_is_open_only)
+{
+	struct app app;
+
+	/* Each of these has a pidfd and no control socket. */
+	app_start(&app, "supervise mute=sleep workers=20 max-files=36", NULL);
+	app_expect(&app, "ALL_READY 20");
+	cr_expect_eq(app_count(&app, "NOT_STARTED"), 0);
 	cr_expect_eq(stop(&app), 0);
 }
 
