@@ -108,9 +108,14 @@ static bool status_has_body(int status)
 	return status != 204 && status != 205 && status != 304;
 }
 
-/* 304 says what a 200 would have had, if the handler knows it. */
+/*
+ * 304 says what a 200 would have had, if the handler knows it. 205 has no body, and has to say so:
+ * of all that have none it is the one whose client looks for it.
+ */
 static bool has_length_line(const struct http_reply *reply, const struct reply_head *head)
 {
+	if (head->status == 205)
+		return true;
 	if (!reply->has_length || head->status == 204)
 		return false;
 	return head->status != 304 || head->length > 0;
@@ -183,9 +188,20 @@ static struct iovec part_of(const void *data, size_t size)
 	return (struct iovec){ .iov_base = (void *)(uintptr_t)data, .iov_len = size };
 }
 
-/* Sends the head, and `body` with it. */
+/*
+ * Nothing was sent, and nothing of what the handler wanted can be: whatever it does now, the reply
+ * becomes 500. Without one the next request's reply would be taken for this one's.
+ */
+static int fail_without_memory(struct weft_http_request *request)
+{
+	if (request->reply.state != HTTP_REPLY_DONE)
+		request->reply.error = -ENOMEM;
+	return -ENOMEM;
+}
+
+/* Sends the head, and `body` with it; `state` is what the reply is in then. */
 static int send_head(struct weft_http_request *request, const struct reply_head *head,
-		     struct weft_bytes body)
+		     struct weft_bytes body, enum http_reply_state state)
 {
 	struct http_out out = { .data = request->scratch,
 				.capacity = sizeof(request->scratch) };
@@ -201,9 +217,10 @@ static int send_head(struct weft_http_request *request, const struct reply_head 
 			.capacity = size,
 		};
 		if (!out.data)
-			return -ENOMEM;
+			return fail_without_memory(request);
 		put_head(&out, request, head);
 	}
+	request->reply.state = state;
 	if (body.size <= out.capacity - out.size) {
 		http_put(&out, body.data, body.size);
 		body.size = 0;
@@ -255,10 +272,9 @@ int weft_http_reply(weft_http_request *request, int status, const char *type,
 		return r;
 	if (r < 0)
 		return reply_instead(request, r);
-	request->reply.state = HTTP_REPLY_DONE;
 	if (request->is_head || !status_has_body(status))
 		body.size = 0;
-	return send_head(request, &head, body);
+	return send_head(request, &head, body, HTTP_REPLY_DONE);
 }
 
 int weft_http_reply_text(weft_http_request *request, int status, const char *format, ...)
@@ -277,7 +293,7 @@ int weft_http_reply_text(weft_http_request *request, int status, const char *for
 	if ((size_t)n >= size) {
 		text = weft__http_memory_alloc(&request->extra->memory, (size_t)n + 1);
 		if (!text)
-			return -ENOMEM;
+			return fail_without_memory(request);
 		va_start(args, format);
 		(void)vsnprintf(text, (size_t)n + 1, format, args);
 		va_end(args);
@@ -299,8 +315,7 @@ int weft_http_reply_begin(weft_http_request *request, int status, const char *ty
 		return r;
 	if (r < 0)
 		return reply_instead(request, r);
-	request->reply.state = HTTP_REPLY_BEGUN;
-	return send_head(request, &head, weft_bytes_of("", 0));
+	return send_head(request, &head, weft_bytes_of("", 0), HTTP_REPLY_BEGUN);
 }
 
 static int write_chunk(struct weft_http_request *request, const void *data, size_t size)

@@ -171,7 +171,7 @@ const struct weft_http_header *weft_http_request_headers(const weft_http_request
 		request->extra->has_headers = true;
 	}
 	*n_headers = fields->n;
-	return &fields->items->header;
+	return fields->n ? &fields->items->header : NULL;
 }
 
 const char *weft_http_request_header(const weft_http_request *request, const char *name)

@@ -218,7 +218,7 @@ WEFT_API const char *weft_http_request_header(const weft_http_request *request,
  * @request:   the request
  * @n_headers: receives their number
  *
- * Return: an array, borrowed from @request.
+ * Return: an array, borrowed from @request; NULL if there are none.
  *
  * Thread: loop.
  * Cancellation point: no.
@@ -293,7 +293,7 @@ WEFT_API void weft_http_reply_header(weft_http_request *request, const char *nam
  * @body:    the caller's again on return; HEAD and 304 send its length alone, 204 not even that
  *
  * Return: 0; -EPIPE or -ECONNRESET if the client left; -ETIMEDOUT if it takes nothing; -EALREADY;
- * -EINVAL for a bad status, type or header; -ENOMEM; -ECANCELED.
+ * -EINVAL for a bad status, type or header, or -ENOMEM, for which it becomes 500; -ECANCELED.
  *
  * Thread: task.
  * Cancellation point: yes, above the stream's high-water mark.
@@ -473,7 +473,7 @@ WEFT_API const char *weft_http_response_header(const weft_http_response *respons
  * @response:  the response
  * @n_headers: receives their number
  *
- * Return: an array, borrowed from @response.
+ * Return: an array, borrowed from @response; NULL if there are none.
  *
  * Thread: loop.
  * Cancellation point: no.

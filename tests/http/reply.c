@@ -25,6 +25,14 @@ static int reply_pieces(weft_http_request *request, void *arg)
 	return r;
 }
 
+/* In pieces, as those who never write any may do it, too. */
+static int reply_begun(weft_http_request *request, void *arg)
+{
+	(void)arg;
+	return weft_http_reply_begin(
+		request, atoi(weft_http_request_param(request, "status")), NULL, -1);
+}
+
 static int reply_nothing(weft_http_request *request, void *arg)
 {
 	(void)request;
@@ -87,6 +95,14 @@ static int ask_replies(void *arg)
 		  "Transfer-Encoding: chunked", "123451234512345" },
 		{ "pieces of a length", "GET /length HTTP/1.1\r\nHost: a\r\n\r\n", 200,
 		  "Content-Length: 15", "123451234512345" },
+		{ "200 without a piece", "GET /begun/200 HTTP/1.1\r\nHost: a\r\n\r\n",
+		  200, "Transfer-Encoding: chunked", "" },
+		{ "204 begun", "GET /begun/204 HTTP/1.1\r\nHost: a\r\n\r\n", 204, NULL,
+		  "" },
+		{ "205 begun", "GET /begun/205 HTTP/1.1\r\nHost: a\r\n\r\n", 205,
+		  "Content-Length: 0", "" },
+		{ "304 begun", "GET /begun/304 HTTP/1.1\r\nHost: a\r\n\r\n", 304, NULL,
+		  "" },
 		{ "HEAD of pieces", "HEAD /pieces HTTP/1.1\r\nHost: a\r\n\r\n", 200,
 		  "Transfer-Encoding: chunked", "" },
 		{ "HEAD of a length", "HEAD /length HTTP/1.1\r\nHost: a\r\n\r\n", 200,
@@ -118,6 +134,7 @@ static int ask_replies(void *arg)
 
 	(void)arg;
 	weft_http_app_route(app, "GET", "/status/{status}", reply_status, NULL);
+	weft_http_app_route(app, "GET", "/begun/{status}", reply_begun, NULL);
 	weft_http_app_route(app, "GET", "/nothing", reply_nothing, NULL);
 	weft_http_app_route(app, "GET", "/pieces", reply_pieces, &chunked);
 	weft_http_app_route(app, "GET", "/length", reply_pieces, &fifteen);
@@ -197,6 +214,69 @@ static int ask_bad_headers(void *arg)
 Test(reply, never_sends_a_header_that_could_end_a_line)
 {
 	run_virtual(ask_bad_headers, NULL);
+}
+
+/* ---- Without memory ---- */
+
+/* Too long for the buffer, and one that does not look at what came of it. */
+static int reply_careless(weft_http_request *request, void *arg)
+{
+	char type[2000];
+
+	(void)arg;
+	memset(type, 'x', sizeof(type) - 1);
+	type[sizeof(type) - 1] = '\0';
+	weft__fail_allocation(1);
+	cr_expect_eq(weft_http_reply(request, 403, type, weft_bytes_text("no")), -ENOMEM);
+	return 0;
+}
+
+static int begin_careless(weft_http_request *request, void *arg)
+{
+	char type[2000];
+
+	(void)arg;
+	memset(type, 'x', sizeof(type) - 1);
+	type[sizeof(type) - 1] = '\0';
+	weft__fail_allocation(1);
+	cr_expect_eq(weft_http_reply_begin(request, 403, type, -1), -ENOMEM);
+	return 0;
+}
+
+static int print_careless(weft_http_request *request, void *arg)
+{
+	(void)arg;
+	weft__fail_allocation(1);
+	cr_expect_eq(weft_http_reply_text(request, 403, "%02000d", 7), -ENOMEM);
+	return 0;
+}
+
+static int ask_without_memory(void *arg)
+{
+	static const struct question questions[] = {
+		{ "a reply", "GET /reply HTTP/1.1\r\nHost: a\r\n\r\n", 500, NULL,
+		  "500 Internal Server Error\n" },
+		{ "one in pieces", "GET /begin HTTP/1.1\r\nHost: a\r\n\r\n", 500, NULL,
+		  "500 Internal Server Error\n" },
+		{ "a text", "GET /print HTTP/1.1\r\nHost: a\r\n\r\n", 500, NULL,
+		  "500 Internal Server Error\n" },
+	};
+	weft_http_app *app = app_of(NULL);
+
+	(void)arg;
+	weft_http_app_route(app, "GET", "/reply", reply_careless, NULL);
+	weft_http_app_route(app, "GET", "/begin", begin_careless, NULL);
+	weft_http_app_route(app, "GET", "/print", print_careless, NULL);
+	expect_answers(app, questions, ARRAY_SIZE(questions));
+	weft__fail_allocation(0);
+	weft_http_app_free(app);
+	return 0;
+}
+
+Test(reply, that_finds_no_memory_becomes_500_and_no_other)
+{
+	count_reports();
+	run_virtual(ask_without_memory, NULL);
 }
 
 /* ---- Handlers that fail ---- */

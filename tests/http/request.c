@@ -79,3 +79,33 @@ Test(request, routes_requests_and_tells_handlers_what_was_asked)
 {
 	run_virtual(ask_routes, NULL);
 }
+
+/* HTTP/1.0 may come without any. */
+static int tell_headers(weft_http_request *request, void *arg)
+{
+	size_t n = 1;
+
+	(void)arg;
+	cr_expect_null(weft_http_request_header(request, "Host"));
+	(void)weft_http_request_headers(request, &n);
+	return weft_http_reply_text(request, 200, "%zu headers", n);
+}
+
+static int ask_without_headers(void *arg)
+{
+	static const struct question question = {
+		"no headers", "GET / HTTP/1.0\r\n\r\n", 200, NULL, "0 headers",
+	};
+	weft_http_app *app = app_of(NULL);
+
+	(void)arg;
+	weft_http_app_route(app, "GET", "/", tell_headers, NULL);
+	expect_answers(app, &question, 1);
+	weft_http_app_free(app);
+	return 0;
+}
+
+Test(request, may_have_no_headers)
+{
+	run_virtual(ask_without_headers, NULL);
+}
