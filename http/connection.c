@@ -50,6 +50,14 @@ struct connection {
 /* ---- Reading a head ---- */
 
 /*
+ * It has been idle for too long. But who has asked meanwhile, when nobody looked, was not told so.
+ */
+static ssize_t look_once_more(weft_stream *stream, const char **data)
+{
+	return weft__stream_has_unread(stream) ? weft__stream_peek(stream, data, 0) : 0;
+}
+
+/*
  * Waits for the first byte of a request: how many are there, 0 if none will come, or
  * negative. A connection that is being drained is given up once it has been idle for a
  * second.
@@ -69,7 +77,7 @@ static ssize_t wait_for_request(struct connection *c, const char **data)
 		n = weft__stream_peek(c->stream, data, 0);
 		r = weft_timeout_end(&timeout, n < 0 ? (int)n : 0);
 		if (r == -ETIMEDOUT)
-			return 0;
+			return look_once_more(c->stream, data);
 		if (r != -ECANCELED || c->was_cancelled)
 			return r < 0 ? r : n;
 		c->was_cancelled = true;
@@ -265,6 +273,17 @@ static enum next answer_failure(struct weft_http_request *request, int error)
 	return reply_error(request, error == -ETIMEDOUT ? 504 : 500, NULL, NEXT_REQUEST);
 }
 
+/* Reads what the handler left of the body. Being asked to drain does not end that. */
+static int pass_over_body(struct connection *c)
+{
+	int r = weft__http_request_drain(c->request);
+
+	if (r != -ECANCELED || c->was_cancelled)
+		return r;
+	c->was_cancelled = true;
+	return weft__http_request_drain(c->request);
+}
+
 /* The reply is complete. What becomes of the connection? */
 static enum next finish_request(struct connection *c)
 {
@@ -272,7 +291,7 @@ static enum next finish_request(struct connection *c)
 	bool client_closes;
 
 	if (!request->must_close)
-		return weft__http_request_drain(request) < 0 ? NEXT_LINGER : NEXT_REQUEST;
+		return pass_over_body(c) < 0 ? NEXT_LINGER : NEXT_REQUEST;
 	/* Who asked for the end and has sent all that it said sends nothing more. */
 	client_closes =
 		!http_framing_keeps_alive(&request->head.framing, request->head.minor);

@@ -321,6 +321,77 @@ Test(connection, answers_what_is_in_progress_before_it_drains)
 	run_virtual(drain_busy, NULL);
 }
 
+/* Does not read what it is sent. */
+static int reply_unread(weft_http_request *request, void *arg)
+{
+	(void)arg;
+	return weft_http_reply_text(request, 200, "unread");
+}
+
+/* What is left of a body is read before the next request, as if nobody wanted us to end. */
+static int drain_between(void *arg)
+{
+	weft_http_app *app = echo_app(NULL);
+	struct peer_reply reply;
+	struct peer peer;
+
+	(void)arg;
+	weft_http_app_route(app, "POST", "/unread", reply_unread, NULL);
+	peer_open(&peer, app);
+	peer_send_text(&peer, "POST /unread HTTP/1.1\r\nHost: a\r\n"
+			      "Content-Length: 10\r\n\r\nhello");
+	cr_expect(!peer_receive(&peer, WEFT_SEC / 2));
+	weft_task_cancel(peer.server, NULL);
+	cr_expect(!peer_receive(&peer, WEFT_SEC / 2));
+	peer_send_text(&peer, "world" GET "\r\n");
+	cr_expect_eq(peer_receive_all(&peer), 0);
+	reply = peer_next(&peer, false);
+	cr_expect(reply_body_is(&reply, "unread"));
+	cr_expect(!reply_has(&reply, CLOSE));
+	reply = peer_next(&peer, false);
+	cr_expect_eq(reply.status, 200, "who was not told of the end is answered");
+	cr_expect(reply_has(&reply, CLOSE));
+	peer_close(&peer);
+	weft_http_app_free(app);
+	return 0;
+}
+
+Test(connection, that_drains_reads_on_to_the_next_request)
+{
+	run_virtual(drain_between, NULL);
+}
+
+/* A request that has come is answered, also if nobody has looked at it yet. */
+static int ask_in_the_last_moment(void *arg)
+{
+	weft_time limits[] = { 75 * WEFT_SEC, WEFT_SEC };
+	weft_http_app *app = echo_app(NULL);
+	struct peer_reply reply;
+	struct peer peer;
+
+	(void)arg;
+	for (int is_drained = 0; is_drained < 2; is_drained++) {
+		peer_open(&peer, app);
+		if (is_drained)
+			weft_task_cancel(peer.server, NULL);
+		/* Our timer is the first of the two, and the server finds its own in the past. */
+		cr_assert_eq(weft_sleep(limits[is_drained]), 0);
+		peer_send_text(&peer, GET "\r\n");
+		(void)peer_receive(&peer, 10 * WEFT_SEC);
+		reply = peer_next(&peer, false);
+		cr_expect_eq(reply.status, 200, "%d", is_drained);
+		cr_expect_eq(reply_has(&reply, CLOSE), is_drained);
+		peer_close(&peer);
+	}
+	weft_http_app_free(app);
+	return 0;
+}
+
+Test(connection, that_was_idle_for_too_long_answers_what_has_come)
+{
+	run_virtual(ask_in_the_last_moment, NULL);
+}
+
 /* ---- Clients that leave ---- */
 
 static int reply_until_error(weft_http_request *request, void *arg)
@@ -496,11 +567,14 @@ static int use_much(weft_http_request *request, void *arg)
 
 static int fail_each_allocation(void *arg)
 {
+	char number[1001];
+	const char *const bodies[] = { number, "POST /b?, 5 bytes", number };
 	weft_http_app *app = app_of(NULL);
 	bool was_failed = true;
 	struct peer peer;
 
 	(void)arg;
+	snprintf(number, sizeof(number), "%01000d", 1);
 	weft_http_app_route(app, "POST", "/{id}", echo, NULL);
 	weft_http_app_route(app, "GET", "/u/{id}", use_much, NULL);
 	for (long nth = 1; was_failed; nth++) {
@@ -524,6 +598,10 @@ static int fail_each_allocation(void *arg)
 				cr_expect_eq(reply.status, 200);
 			if (reply.status)
 				cr_expect(reply.is_complete);
+			if (reply.status == 200)
+				cr_expect(reply_body_is(&reply, bodies[i]),
+					  "%ld: reply %d is that of another request", nth,
+					  i);
 		}
 		peer_close(&peer);
 	}
