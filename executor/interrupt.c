@@ -11,6 +11,9 @@
 
 #include <weft/base.h>
 
+/* The last signals are left alone: valgrind and emulators keep some of them for themselves. */
+enum { LAST_ONES = 4 };
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int number; /* 0: there is none; set once */
 
@@ -24,8 +27,7 @@ static void find(void)
 	/* No SA_RESTART: that the call ends is what it is for. */
 	struct sigaction ours = { .sa_handler = do_nothing }, theirs;
 
-	/* Not the very last one, which valgrind keeps for itself. */
-	for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
+	for (int signo = SIGRTMAX - LAST_ONES; signo >= SIGRTMIN; signo--) {
 		if (sigaction(signo, NULL, &theirs) == 0 &&
 		    !(theirs.sa_flags & SA_SIGINFO) && theirs.sa_handler == SIG_DFL &&
 		    sigaction(signo, &ours, NULL) == 0) {

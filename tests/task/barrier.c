@@ -48,7 +48,7 @@ TaskTest(barrier, waits_until_all_have_come_and_numbers_them)
 
 	for (int i = 0; i < N - 1; i++) {
 		tasks[i] = start_party(&parties[i], &barrier);
-		cr_expect_eq(weft_barrier_waiting(&barrier), i + 1);
+		cr_expect_eq(weft_barrier_waiting(&barrier), (size_t)i + 1);
 	}
 	pass_time(WEFT_SEC);
 	for (int i = 0; i < N - 1; i++)
