@@ -1,7 +1,8 @@
 /*
  * A stream, inside net/: what its files share.
  *
- * stream.c has its life, stream_read.c and stream_write.c one side each. All on the loop's thread.
+ * stream.c has its life, stream_read.c and stream_write.c one side each, stream_output.c what lies
+ * between a write and the kernel. All on the loop's thread.
  *
  * The owner has one reference, and each task that waits inside has another. When the owner gives
  * the stream up its descriptor is closed at once; the memory goes with the last who is inside.
@@ -10,6 +11,7 @@
 #define WEFT_NET_STREAM_OBJECT_H
 
 #include "net/address.h"
+#include "net/source.h"
 #include "net/stream.h"
 #include "task/io.h"
 
@@ -128,11 +130,21 @@ void weft__stream_fault(const void *data, size_t size);
 /* Drops the buffer; no view of it is out. */
 void weft__stream_drop_input(weft_stream *stream);
 
-/* ---- Writing: stream_write.c ---- */
+/* ---- What was written, and not sent: stream_output.c ---- */
 
 void weft__stream_output_init(weft_stream *stream, size_t high_water);
 /* Drops what is pending, ends the operation under way, wakes who waits. */
 void weft__stream_drop_output(weft_stream *stream);
+/* The connection takes no more. What is pending is lost, and who waits is told. */
+void weft__stream_fail_output(weft_stream *stream, int error);
+/* Why nothing can be written any more: out->error, explained. */
+int weft__stream_output_error(const weft_stream *stream);
+/* The peer has to take something from now on. */
+void weft__stream_watch_progress(weft_stream *stream);
+/* Copies all that is left and sees that it is sent. Return: 0, -ENOBUFS above the mark, -ENOMEM. */
+int weft__stream_keep(weft_stream *stream, struct source *source);
+/* Waits until no more than `mark` bytes are pending. Only after an error can the stream be gone. */
+int weft__stream_wait_for_drain(weft_stream *stream, size_t mark);
 /* Waits until the kernel has everything; -ETIMEDOUT after so long without progress. */
 int weft__stream_drain(weft_stream *stream);
 

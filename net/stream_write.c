@@ -3,15 +3,12 @@
  *
  * A write goes to the kernel at once: one system call, no copy. What the kernel does not take is
  * copied, if all that is pending stays below the high-water mark, and sent by the loop as the peer
- * reads; the write is over then. Above the mark the writing task waits, with its own memory, until
- * what is left fits. So a slow reader costs a bounded amount of memory, and the memory of the
- * caller is the caller's again however a write returns.
+ * reads (net/stream_output.c); the write is over then. Above the mark the writing task waits, with
+ * its own memory, until what is left fits. So a slow reader costs a bounded amount of memory, and
+ * the memory of the caller is the caller's again however a write returns.
  *
  * A message of which only a part went out is worse than none: whatever were sent after it would be
- * read as its rest. So from then on the stream takes no more.
- *
- * Pending bytes lie in chunks that never move, since the kernel may be reading them. The first one
- * is being sent by out->op; its completion sends the next. Loop thread.
+ * read as its rest. So from then on the stream takes no more. Loop thread.
  */
 #include <weft/timeout.h>
 
@@ -19,38 +16,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "net/socket.h"
 #include "net/stream_object.h"
 
 enum {
 	PARTS_AT_ONCE = 16,
-	CHUNK_MIN = 4 * 1024 - (int)sizeof(struct chunk),
-	CHUNK_MAX = 16 * 1024 - (int)sizeof(struct chunk),
 	PRINTF_BUFFER = 512,
 };
 
-/* What is left of a message. */
-struct source {
-	const struct iovec *parts;
-	size_t n;
-	size_t at; /* in the first part */
-	size_t left; /* in all of them */
-};
-
-/* ---- Errors ---- */
-
-/* The connection takes no more. What is pending is lost, and who waits is told. */
-static void fail(weft_stream *stream, int error)
-{
-	struct stream_output *out = &stream->out;
-
-	if (!out->error)
-		out->error = error;
-	/* After -EPIPE the other direction may still end in order. */
-	if (error != -EPIPE && !stream->error)
-		stream->error = error;
-	weft__stream_drop_output(stream);
-}
+/* ---- Who may write, and what went wrong ---- */
 
 /* A send that failed. Return: the error. */
 static int note_failure(weft_stream *stream, ssize_t n, const struct source *source)
@@ -67,20 +40,8 @@ static int note_failure(weft_stream *stream, ssize_t n, const struct source *sou
 					   source->parts[i].iov_len);
 		return (int)n;
 	}
-	fail(stream, (int)n);
+	weft__stream_fail_output(stream, (int)n);
 	return (int)n;
-}
-
-/* Why nothing can be written any more. */
-static int explain_error(const weft_stream *stream)
-{
-	const struct stream_output *out = &stream->out;
-
-	if (out->was_cut)
-		return weft_error_set(
-			-EPIPE, "an earlier write was cut off in the middle, and what "
-				"follows would be taken for its rest: abort the stream");
-	return out->error;
 }
 
 /* May the calling task write? */
@@ -96,7 +57,7 @@ static int begin_writing(weft_stream *stream, const char *function)
 			"%s() was called while another task writes to this stream: "
 			"one task at a time writes",
 			function);
-	return unlikely(stream->out.error) ? explain_error(stream) : 0;
+	return unlikely(stream->out.error) ? weft__stream_output_error(stream) : 0;
 }
 
 static int refuse_after_eof(const char *function)
@@ -108,28 +69,7 @@ static int refuse_after_eof(const char *function)
 		function);
 }
 
-/* ---- What is left of a message ---- */
-
-static void skip_empty(struct source *source)
-{
-	while (source->n && source->at == source->parts[0].iov_len) {
-		source->parts++;
-		source->n--;
-		source->at = 0;
-	}
-}
-
-static void advance(struct source *source, size_t size)
-{
-	source->left -= size;
-	while (size) {
-		size_t step = MIN(size, source->parts[0].iov_len - source->at);
-
-		source->at += step;
-		size -= step;
-		skip_empty(source);
-	}
-}
+/* ---- Sending ---- */
 
 /* Makes `op` send from the front of the source. Return: how many bytes. */
 static size_t describe(struct op *op, weft_stream *stream, const struct source *source,
@@ -158,273 +98,10 @@ static size_t describe(struct op *op, weft_stream *stream, const struct source *
 	return size;
 }
 
-/* ---- The pending bytes ---- */
-
-void weft__stream_output_init(weft_stream *stream, size_t high_water)
-{
-	struct stream_output *out = &stream->out;
-
-	out->high_water =
-		high_water ? MIN(high_water, (size_t)SSIZE_MAX) : DEFAULT_HIGH_WATER;
-	out->stall_ns = stream->descriptor.kind == DESCRIPTOR_TCP ? SOCKET_STALL_NS
-								  : WEFT_FOREVER;
-}
-
-static void wake_waiter(struct stream_output *out)
-{
-	struct drain_wait *waiter = out->waiter;
-
-	if (!waiter)
-		return;
-	out->waiter = NULL;
-	weft__unpark(&waiter->park, 0);
-}
-
-void weft__stream_drop_output(weft_stream *stream)
-{
-	struct stream_output *out = &stream->out;
-	struct chunk *next;
-
-	loop_remove_timer(&out->stall);
-	if (stream->descriptor.writing)
-		weft__op_cancel(stream->descriptor.writing);
-	for (struct chunk *chunk = out->first; chunk; chunk = next) {
-		next = chunk->next;
-		free(chunk);
-	}
-	out->first = out->last = NULL;
-	out->sent = out->pending = 0;
-	wake_waiter(out);
-}
-
-/* ---- Progress ---- */
-
-static void on_stall_time(void *arg)
-{
-	weft_stream *stream = arg;
-	struct stream_output *out = &stream->out;
-	weft_time over = weft__time_add(out->progress_at, out->stall_ns);
-
-	if (loop_now(stream->descriptor.loop) < over)
-		loop_add_timer(stream->descriptor.loop, &out->stall, over);
-	else
-		fail(stream, -ETIMEDOUT);
-}
-
-/* The peer has to take something from now on. */
-static void watch_progress(weft_stream *stream)
-{
-	struct stream_output *out = &stream->out;
-
-	if (out->stall_ns == WEFT_FOREVER)
-		return;
-	out->progress_at = loop_now(stream->descriptor.loop);
-	if (handle_state(&out->stall) == HANDLE_TIMER)
-		return;
-	handle_init(&out->stall, HANDLE_DIRECT, on_stall_time, stream);
-	loop_add_timer(stream->descriptor.loop, &out->stall,
-		       weft__time_add(out->progress_at, out->stall_ns));
-}
-
-void weft__stream_set_write_stall(weft_stream *stream, weft_time stall_ns)
-{
-	struct stream_output *out = &stream->out;
-
-	if (out->stall_ns == stall_ns)
-		return;
-	out->stall_ns = stall_ns;
-	if (stream->descriptor.kind == DESCRIPTOR_TCP)
-		weft__socket_set_stall(stream->descriptor.fd, stall_ns);
-	loop_remove_timer(&out->stall);
-	if (stream->descriptor.writing)
-		watch_progress(stream);
-}
-
-/* ---- Sending what is pending ---- */
-
-static void on_sent(struct op *op);
-
-/* So many bytes of the first chunk have gone. */
-static void note_sent(struct stream_output *out, size_t size)
-{
-	struct chunk *first = out->first;
-
-	out->sent += size;
-	out->pending -= size;
-	if (out->sent < first->size)
-		return;
-	out->first = first->next;
-	out->sent = 0;
-	if (!out->first)
-		out->last = NULL;
-	free(first);
-}
-
-/* Sends until the kernel takes no more, or nothing is left. */
-static void send_pending(weft_stream *stream)
-{
-	struct stream_output *out = &stream->out;
-	ssize_t n;
-
-	while (out->first) {
-		out->op = (struct op){
-			.code = OP_SEND,
-			.descriptor = &stream->descriptor,
-			.send = { out->first->data + out->sent,
-				  out->first->size - out->sent },
-			.done = on_sent,
-			.owner = stream,
-		};
-		n = weft__op_start(&out->op);
-		if (n == -EINPROGRESS) {
-			watch_progress(stream);
-			break;
-		}
-		if (n < 0) {
-			fail(stream, (int)n);
-			return;
-		}
-		note_sent(out, (size_t)n);
-	}
-	if (!out->first)
-		loop_remove_timer(&out->stall);
-	if (out->waiter && out->pending <= out->waiter->mark)
-		wake_waiter(out);
-}
-
-static void on_sent(struct op *op)
-{
-	weft_stream *stream = op->owner;
-
-	if (op->result == -ECANCELED)
-		return; /* whoever did that drops what is pending, too */
-	if (op->result < 0) {
-		fail(stream, (int)op->result);
-		return;
-	}
-	note_sent(&stream->out, (size_t)op->result);
-	send_pending(stream);
-}
-
-/* ---- Keeping ---- */
-
-static struct chunk *new_chunk(size_t wanted)
-{
-	size_t capacity = MAX(MIN(wanted, (size_t)CHUNK_MAX), (size_t)CHUNK_MIN);
-	struct chunk *chunk = weft__alloc(sizeof(*chunk) + capacity);
-
-	if (!chunk)
-		return NULL;
-	chunk->next = NULL;
-	chunk->size = 0;
-	chunk->capacity = capacity;
-	return chunk;
-}
-
-/* Chunks with room for so many bytes; NULL without memory. */
-static struct chunk *new_chunks(size_t size)
-{
-	struct chunk *first = NULL, *chunk;
-
-	while (size) {
-		chunk = new_chunk(size);
-		if (!chunk)
-			goto free_chunks;
-		chunk->next = first;
-		first = chunk;
-		size -= MIN(size, chunk->capacity);
-	}
-	return first;
-free_chunks:
-	while (first) {
-		chunk = first;
-		first = chunk->next;
-		free(chunk);
-	}
-	return NULL;
-}
-
-static void copy_into(struct chunk *chunk, struct source *source)
-{
-	while (chunk->size < chunk->capacity && source->left) {
-		size_t n = MIN(source->parts[0].iov_len - source->at,
-			       chunk->capacity - chunk->size);
-
-		memcpy(chunk->data + chunk->size,
-		       (const char *)source->parts[0].iov_base + source->at, n);
-		chunk->size += n;
-		advance(source, n);
-	}
-}
-
-/* Copies all that is left and sees that it is sent. Return: 0, -ENOBUFS above the mark, -ENOMEM. */
-static int keep(weft_stream *stream, struct source *source)
-{
-	struct stream_output *out = &stream->out;
-	size_t size = source->left,
-	       room = out->last ? out->last->capacity - out->last->size : 0;
-	bool was_idle = !out->first;
-	struct chunk *chunks = NULL, *next;
-
-	if (out->pending > out->high_water || size > out->high_water - out->pending)
-		return -ENOBUFS;
-	if (size > room) {
-		chunks = new_chunks(size - room);
-		if (!chunks)
-			return -ENOMEM;
-	}
-	if (out->last)
-		copy_into(out->last, source);
-	for (; chunks; chunks = next) {
-		next = chunks->next;
-		chunks->next = NULL;
-		copy_into(chunks, source);
-		if (out->last)
-			out->last->next = chunks;
-		else
-			out->first = chunks;
-		out->last = chunks;
-	}
-	out->pending += size;
-	if (was_idle)
-		send_pending(stream);
-	return 0;
-}
-
-/* ---- Waiting ---- */
-
-static enum cancel_answer leave_drain(struct park *park)
-{
-	struct drain_wait *wait = container_of(park, struct drain_wait, park);
-
-	wait->stream->out.waiter = NULL;
-	return CANCEL_ENDS;
-}
-
-/* Waits until no more than `mark` bytes are pending. Only after an error can the stream be gone. */
-static int wait_for_drain(weft_stream *stream, size_t mark)
-{
-	struct drain_wait wait = {
-		.park = { .what = "write", .cancel = leave_drain },
-		.stream = stream,
-		.mark = mark,
-	};
-	int r = weft__cancel_point(task_current());
-
-	if (r < 0)
-		return r;
-	stream->out.waiter = &wait;
-	stream_ref(stream);
-	r = weft__park(&wait.park);
-	if (r == 0 && stream_is_given_up(stream))
-		r = -ECONNABORTED;
-	else if (r == 0 && stream->out.error)
-		r = stream->out.error;
-	weft__stream_unref(stream);
-	return r;
-}
-
-/* Nothing is pending: sends from the caller's memory, at least one byte. As wait_for_drain(). */
+/*
+ * Nothing is pending: sends from the caller's memory, at least one byte. As
+ * weft__stream_wait_for_drain().
+ */
 static int send_directly(weft_stream *stream, struct source *source)
 {
 	struct iovec parts[PARTS_AT_ONCE];
@@ -433,11 +110,11 @@ static int send_directly(weft_stream *stream, struct source *source)
 	int r = 0;
 
 	(void)describe(&op, stream, source, parts);
-	watch_progress(stream);
+	weft__stream_watch_progress(stream);
 	stream_ref(stream);
 	n = weft__op_await(&op, "write");
 	if (n >= 0)
-		advance(source, (size_t)n);
+		source_advance(source, (size_t)n);
 	else if (n == -ECANCELED)
 		r = -ECANCELED;
 	else if (stream_is_given_up(stream))
@@ -476,7 +153,7 @@ static int send_now(weft_stream *stream, struct source *source)
 		n = weft__op_try(&op);
 		if (unlikely(n < 0))
 			return n == -EAGAIN ? 0 : note_failure(stream, n, source);
-		advance(source, (size_t)n);
+		source_advance(source, (size_t)n);
 	} while (source->left && (size_t)n == size);
 	return 0;
 }
@@ -504,12 +181,12 @@ static __attribute__((noinline)) int write_rest(weft_stream *stream,
 	out->busy = true;
 	stream_ref(stream);
 	do {
-		r = keep(stream, source);
+		r = weft__stream_keep(stream, source);
 		if (r == 0)
 			break;
 		/* Without memory it takes longer, but it goes. */
 		if (out->pending)
-			r = wait_for_drain(
+			r = weft__stream_wait_for_drain(
 				stream, r == -ENOMEM ? 0 : low_water(out, source->left));
 		else
 			r = send_directly(stream, source);
@@ -565,7 +242,7 @@ int weft_stream_writev(weft_stream *stream, const struct iovec *parts, size_t n)
 			return weft_error_set(-EINVAL,
 					      "weft_stream_writev(): the parts are more "
 					      "than can be written at once");
-	skip_empty(&source);
+	source_skip_empty(&source);
 	return write_all(stream, &source, __func__);
 }
 
@@ -604,22 +281,6 @@ int weft_stream_printf(weft_stream *stream, const char *format, ...)
 }
 
 /* ---- Ends ---- */
-
-int weft__stream_drain(weft_stream *stream)
-{
-	int r;
-
-	if (stream->out.error)
-		return explain_error(stream);
-	if (!stream->out.pending)
-		return 0;
-	stream->out.busy = true;
-	stream_ref(stream);
-	r = wait_for_drain(stream, 0);
-	stream->out.busy = false;
-	weft__stream_unref(stream);
-	return r;
-}
 
 int weft_stream_flush(weft_stream *stream)
 {
