@@ -12,9 +12,8 @@
 #include "loop/loop.h"
 #include "loop/oneshot.h"
 
-/* The caller's handle, or a recycled one: filled in, idle. NULL without memory. */
-static struct handle *prepare(weft_loop *loop, struct weft_handle *shown,
-			      weft_callback *fn, void *arg, const char *function)
+struct handle *weft__handle_prepare(weft_loop *loop, struct weft_handle *shown,
+				    weft_callback *fn, void *arg, const char *function)
 {
 	struct handle *handle = shown ? handle_of(shown) : weft__spare_get(&loop->spare);
 
@@ -40,7 +39,7 @@ int weft_loop_call_soon(weft_loop *loop, weft_callback *fn, void *arg,
 		return r;
 	if (!shown && ready_push_plain(&loop->ready, fn, arg))
 		return 0;
-	handle = prepare(loop, shown, fn, arg, __func__);
+	handle = weft__handle_prepare(loop, shown, fn, arg, __func__);
 	if (!handle)
 		return -ENOMEM;
 	ready_push_handle(&loop->ready, handle);
@@ -50,7 +49,7 @@ int weft_loop_call_soon(weft_loop *loop, weft_callback *fn, void *arg,
 static int call_at(weft_loop *loop, weft_time deadline, weft_callback *fn, void *arg,
 		   struct weft_handle *shown, const char *function)
 {
-	struct handle *handle = prepare(loop, shown, fn, arg, function);
+	struct handle *handle = weft__handle_prepare(loop, shown, fn, arg, function);
 
 	if (!handle)
 		return -ENOMEM;
@@ -102,14 +101,20 @@ static int finish_post(weft_loop *loop, enum inbox_push pushed, int wake_fd)
 	return 0;
 }
 
-int weft__loop_post(weft_loop *loop, struct handle *handle)
+int weft__loop_send(struct handle *handle)
 {
+	weft_loop *loop = handle->loop;
 	/* Read before the push: after it the loop may end at any moment. */
 	int wake_fd = loop->wake_fd;
 
-	handle->loop = loop;
 	handle_set_state(handle, HANDLE_POSTED);
 	return finish_post(loop, weft__inbox_push(&loop->inbox, handle), wake_fd);
+}
+
+int weft__loop_post(weft_loop *loop, struct handle *handle)
+{
+	handle->loop = loop;
+	return weft__loop_send(handle);
 }
 
 int weft__loop_post_chain(weft_loop *loop, struct handle *first, struct handle *last)
@@ -165,10 +170,17 @@ static bool cancel_here(weft_loop *loop, struct handle *handle)
 	case HANDLE_TIMER:
 		loop_remove_timer(handle);
 		return true;
+	case HANDLE_AWAITS:
+		if (weft__loop_hooks()->leave_future(handle))
+			return true;
+		/* It has settled in this moment, on another thread. */
+		__attribute__((fallthrough));
 	case HANDLE_POSTED:
 		weft__inbox_take(&loop->inbox);
 		list_unlink(&handle->link);
 		handle_set_state(handle, HANDLE_IDLE);
+		if (handle_is_done(handle))
+			weft__loop_hooks()->arrived(handle);
 		return true;
 	default:
 		return false;
@@ -238,7 +250,8 @@ bool weft_handle_cancel(struct weft_handle *shown)
 		return false;
 	if (handle->kind != HANDLE_SENT)
 		return loop_must_be_mine(loop, __func__) && cancel_here(loop, handle);
-	if (loop_is_mine(loop) && (weft__thread.loop == loop || !weft_loop_is_running(loop)))
+	if (loop_is_mine(loop) &&
+	    (weft__thread.loop == loop || !weft_loop_is_running(loop)))
 		return cancel_here(loop, handle);
 	return !weft__thread_is_stale() && cancel_elsewhere(loop, handle);
 }

@@ -2,9 +2,9 @@
  * What lies in a struct weft_handle: a callback to come, and where it waits.
  *
  * A handle is one cache line and in one place at a time: in the ready ring, behind it, in
- * the timer wheel, or on its way through the inbox. While it is there it is the loop's;
+ * the timer wheel, with a future, or on its way through the inbox. While it is there it is the loop's;
  * idle, it is its owner's. Only a posted handle may be looked at by another thread, and
- * of it only `state`.
+ * of it only `state`; and one that waits for a shared future, by whoever has its lock.
  */
 #ifndef WEFT_LOOP_HANDLE_H
 #define WEFT_LOOP_HANDLE_H
@@ -18,6 +18,7 @@ enum handle_state {
 	HANDLE_READY, /* in the ready ring, at ring_index */
 	HANDLE_BEHIND, /* in the list behind a full ring */
 	HANDLE_TIMER, /* in the timer wheel */
+	HANDLE_AWAITS, /* in the list of a future, task/future_callback.c */
 	HANDLE_POSTED, /* in an inbox, or taken out of it and not run yet */
 	HANDLE_WITHDRAWN, /* posted, then cancelled by another thread: the loop drops it
 			   */
@@ -30,6 +31,9 @@ enum handle_kind {
 	/* fn runs at once where the handle turns up; short, and calls nobody's code but
 	   ours. */
 	HANDLE_DIRECT,
+	/* A done-callback of a shared future, which arrives by the inbox; a user's or ours. */
+	HANDLE_DONE,
+	HANDLE_DONE_RECYCLED,
 };
 
 struct handle {
@@ -39,6 +43,7 @@ struct handle {
 	union {
 		weft_time deadline; /* HANDLE_TIMER */
 		uint64_t ring_index; /* HANDLE_READY */
+		void *future; /* HANDLE_AWAITS, and on the way from there; with a reference */
 	};
 	weft_loop *loop;
 	uintptr_t unused; /* room for later, in the public size */
@@ -84,5 +89,17 @@ static inline void handle_init(struct handle *handle, enum handle_kind kind,
 	handle_set_state(handle, HANDLE_IDLE);
 	handle->kind = kind;
 }
+
+static inline bool handle_is_done(const struct handle *handle)
+{
+	return unlikely(handle->kind >= HANDLE_DONE);
+}
+
+/*
+ * The caller's handle, or a recycled one: filled in, idle. NULL without memory. `function` is
+ * the public one that was called.
+ */
+struct handle *weft__handle_prepare(weft_loop *loop, struct weft_handle *shown,
+				    weft_callback *fn, void *arg, const char *function);
 
 #endif

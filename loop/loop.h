@@ -39,6 +39,12 @@ struct loop_hooks {
 	/* Names those that ignore their cancellation, and leaves them behind. */
 	void (*abandon_all)(weft_loop *loop);
 	void (*close)(weft_loop *loop);
+	/*
+	 * Takes a done-callback off its future's list; false if that has settled and sent it.
+	 * And one that was sent has come: the future may go.
+	 */
+	bool (*leave_future)(struct handle *handle);
+	void (*arrived)(struct handle *handle);
 	/* Suspends the running task, and makes a suspended one ready. */
 	void (*suspend)(void);
 	void (*wake)(void *task);
@@ -269,6 +275,8 @@ static inline void loop_remove_timer(struct handle *handle)
 
 /* Sends a prepared handle (fn, arg, kind) from any thread. Return: 0 or -ESHUTDOWN. */
 int weft__loop_post(weft_loop *loop, struct handle *handle);
+/* The same for one whose loop is set, and may be looked at meanwhile by its owner. */
+int weft__loop_send(struct handle *handle);
 int weft__loop_post_chain(weft_loop *loop, struct handle *first, struct handle *last);
 
 /* Something outside is going to post; until then a test clock stands still. */

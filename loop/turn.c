@@ -95,6 +95,14 @@ static void run_ready(weft_loop *loop)
 	}
 }
 
+/* A done-callback of a shared future has come: its handle is free again. */
+static void finish_done(weft_loop *loop, struct handle *handle)
+{
+	weft__loop_hooks()->arrived(handle);
+	if (handle->kind == HANDLE_DONE_RECYCLED)
+		weft__spare_keep(&loop->spare, handle);
+}
+
 /* Whoever takes a posted handle from the state POSTED ends it: this loop or a canceller.
  */
 static void run_post(weft_loop *loop, struct handle *handle)
@@ -116,6 +124,8 @@ static void run_post(weft_loop *loop, struct handle *handle)
 	}
 	if (handle->kind == HANDLE_RECYCLED)
 		weft__spare_return(&loop->spare, handle);
+	else if (handle_is_done(handle))
+		finish_done(loop, handle);
 	fn(arg); /* may free the handle */
 }
 

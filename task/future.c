@@ -17,6 +17,8 @@ static weft_future *new_future(bool is_shared, const void *place)
 	*future = (weft_future){ .is_shared = is_shared, .place = place };
 	atomic_init(&future->references, 1);
 	list_init(&future->waiters);
+	list_init(&future->callbacks);
+	list_init(&future->called_link);
 	if (is_shared)
 		pthread_mutex_init(&future->lock, NULL);
 	return future;
@@ -74,8 +76,7 @@ weft_future *weft__future_new_work(const struct future_work *work, void *owner,
 	return future;
 }
 
-/* 0, or why this thread may not touch the future. */
-static int check(const weft_future *future, const char *function)
+int weft__future_check(const weft_future *future, const char *function)
 {
 	if (future->is_shared)
 		return unlikely(weft__thread_is_stale()) ? weft__loop_none(function) : 0;
@@ -151,6 +152,8 @@ void weft_future_unref(weft_future *future)
 	    future->result < 0 && future->result != -ECANCELED &&
 	    !atomic_load_explicit(&future->was_seen, memory_order_relaxed))
 		report_unseen(future);
+	if (unlikely(future->was_called))
+		weft__future_forget_calls(future);
 	if (future->work && future->work->release)
 		future->work->release(future);
 	if (future->value && future->destroy)
@@ -163,13 +166,13 @@ void weft_future_unref(weft_future *future)
 
 /* ---- Settling ---- */
 
-static void lock(weft_future *future)
+void weft__future_lock(weft_future *future)
 {
 	if (future->is_shared)
 		pthread_mutex_lock(&future->lock);
 }
 
-static void unlock(weft_future *future)
+void weft__future_unlock(weft_future *future)
 {
 	if (future->is_shared)
 		pthread_mutex_unlock(&future->lock);
@@ -180,10 +183,10 @@ bool weft__future_settle(weft_future *future, int result, void *value,
 {
 	struct list told;
 
-	lock(future);
+	weft__future_lock(future);
 	/* Relaxed: under the lock, or on the only thread. */
 	if (atomic_load_explicit(&future->settled, memory_order_relaxed)) {
-		unlock(future);
+		weft__future_unlock(future);
 		return false;
 	}
 	future->result = result;
@@ -198,7 +201,9 @@ bool weft__future_settle(weft_future *future, int result, void *value,
 	 */
 	list_for_each (link, &told)
 		list_entry(link, struct future_waiter, link)->taken = true;
-	unlock(future);
+	if (unlikely(!list_is_empty(&future->callbacks)))
+		weft__future_call(future);
+	weft__future_unlock(future);
 
 	list_for_each_safe (link, &told) { /* each may be gone once it was notified */
 		struct future_waiter *waiter =
@@ -225,7 +230,7 @@ static int settle_by_user(weft_future *future, int result, void *value,
 			  weft_destroy *destroy, const char *function)
 {
 	const struct weft_error *error;
-	int r = check(future, function);
+	int r = weft__future_check(future, function);
 
 	if (r < 0)
 		return r;
@@ -288,7 +293,7 @@ void weft__future_seen(weft_future *future)
 
 bool weft_future_cancel(weft_future *future)
 {
-	if (check(future, __func__) < 0 || future_is_settled(future))
+	if (weft__future_check(future, __func__) < 0 || future_is_settled(future))
 		return false;
 	if (future->work) {
 		future->work->cancel(future);
@@ -303,12 +308,12 @@ bool weft_future_cancel(weft_future *future)
 
 bool weft_future_is_done(const weft_future *future)
 {
-	return check(future, __func__) == 0 && future_is_settled(future);
+	return weft__future_check(future, __func__) == 0 && future_is_settled(future);
 }
 
 int weft_future_result(weft_future *future)
 {
-	int r = check(future, __func__);
+	int r = weft__future_check(future, __func__);
 
 	if (r < 0)
 		return r;
@@ -324,11 +329,11 @@ void *weft_future_value(weft_future *future)
 {
 	void *value;
 
-	if (check(future, __func__) < 0 || !future_is_settled(future))
+	if (weft__future_check(future, __func__) < 0 || !future_is_settled(future))
 		return NULL;
-	lock(future);
+	weft__future_lock(future);
 	value = future->value;
-	unlock(future);
+	weft__future_unlock(future);
 	return value;
 }
 
@@ -336,12 +341,12 @@ void *weft_future_take_value(weft_future *future)
 {
 	void *value;
 
-	if (check(future, __func__) < 0 || !future_is_settled(future))
+	if (weft__future_check(future, __func__) < 0 || !future_is_settled(future))
 		return NULL;
-	lock(future);
+	weft__future_lock(future);
 	value = future->value;
 	future->value = NULL;
-	unlock(future);
+	weft__future_unlock(future);
 	return value;
 }
 
@@ -353,13 +358,13 @@ bool weft__future_add_waiter(weft_future *future, struct future_waiter *waiter)
 
 	waiter->taken = false;
 	list_init(&waiter->link);
-	lock(future);
+	weft__future_lock(future);
 	/* Relaxed: under the lock, or on the only thread. */
 	if (!atomic_load_explicit(&future->settled, memory_order_relaxed)) {
 		list_push_back(&future->waiters, &waiter->link);
 		added = true;
 	}
-	unlock(future);
+	weft__future_unlock(future);
 	return added;
 }
 
@@ -367,11 +372,11 @@ bool weft__future_remove_waiter(weft_future *future, struct future_waiter *waite
 {
 	bool removed = false;
 
-	lock(future);
+	weft__future_lock(future);
 	if (!waiter->taken) {
 		list_unlink(&waiter->link);
 		removed = true;
 	}
-	unlock(future);
+	weft__future_unlock(future);
 	return removed;
 }

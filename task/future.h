@@ -57,6 +57,10 @@ struct weft_future {
 	const void *place; /* who made it */
 	pthread_mutex_t lock; /* shared */
 	struct list waiters; /* struct future_waiter, by link */
+	/* ---- future_callback.c ---- */
+	struct list callbacks; /* struct handle, by link; each has a reference to us */
+	struct list called_link; /* where the end of a loop finds us */
+	bool was_called; /* it is linked */
 };
 
 /* The future of a task that has one asked for; NULL without memory. Settled if the task
@@ -82,6 +86,23 @@ bool weft__future_add_waiter(weft_future *future, struct future_waiter *waiter);
 /* Any thread. False if it is being notified, or was: then the notification is to be
  * waited for. */
 bool weft__future_remove_waiter(weft_future *future, struct future_waiter *waiter);
+
+/* 0, or why this thread may not touch the future. */
+int weft__future_check(const weft_future *future, const char *function);
+void weft__future_lock(weft_future *future);
+void weft__future_unlock(weft_future *future);
+
+/* ---- Done-callbacks: future_callback.c ---- */
+
+/* The future has settled, under its lock: their callbacks are on their way. */
+void weft__future_call(weft_future *future);
+/* The last reference goes. */
+void weft__future_forget_calls(weft_future *future);
+/* The loop ends: what it still waits for will not be told to it. */
+void weft__future_drop_callbacks(weft_loop *loop);
+/* For the loop, see struct loop_hooks. */
+bool weft__future_leave(struct handle *handle);
+void weft__future_callback_arrived(struct handle *handle);
 
 static inline bool future_is_settled(const weft_future *future)
 {

@@ -131,6 +131,7 @@ struct tasks {
 	struct fibre fibre;
 	struct stack_pool pool;
 	struct list alive; /* by link: all that have not ended */
+	struct list called; /* local futures that had done-callbacks, by called_link */
 	weft_task *leaving; /* who switched to the running task; NULL: the loop */
 	struct stack_call *call;
 	uint64_t n_abandoned;

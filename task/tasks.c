@@ -6,6 +6,7 @@
  * abandoned: reported, and left with all that it can reach.
  */
 #include "base/report.h"
+#include "task/future.h"
 #include "task/layout.h"
 #include "task/overflow.h"
 #include "task/task.h"
@@ -39,6 +40,7 @@ static int open_tasks(weft_loop *loop)
 	if (!tasks)
 		return -ENOMEM;
 	list_init(&tasks->alive);
+	list_init(&tasks->called);
 	weft__stack_pool_init(&tasks->pool, loop);
 	loop->tasks = tasks;
 	return 0;
@@ -54,6 +56,7 @@ static void close_tasks(weft_loop *loop)
 {
 	struct tasks *tasks = tasks_of(loop);
 
+	weft__future_drop_callbacks(loop);
 	if (!tasks->n_abandoned) /* what abandoned tasks can reach is kept, their stacks
 				    included */
 		weft__stack_pool_fini(&tasks->pool);
@@ -103,6 +106,8 @@ const struct loop_hooks weft__task_hooks = {
 	.n_alive = n_alive,
 	.abandon_all = abandon_all,
 	.close = close_tasks,
+	.leave_future = weft__future_leave,
+	.arrived = weft__future_callback_arrived,
 	.suspend = suspend_running,
 	.wake = wake_task,
 	.layout = &weft__layout,

@@ -587,6 +587,25 @@ WEFT_API void *weft_future_value(weft_future *future);
  */
 WEFT_API WEFT_MUST_CHECK void *weft_future_take_value(weft_future *future);
 
+/**
+ * weft_future_add_done_callback() - be called on this loop once a future has settled
+ * @future: borrowed; kept until the callback is on its way or was taken back
+ * @fn:     called in a turn of its own, also if @future has settled already
+ * @arg:    borrowed until @fn returns
+ * @handle: idle storage of the caller's, for weft_handle_cancel(); or NULL
+ *
+ * Those of one future that one loop adds run in the order in which they were added. A loop that
+ * is closed drops what has not run, as it drops timers.
+ *
+ * Return: 0; -EPERM without a loop; -ESHUTDOWN while the loop closes; with a NULL @handle also
+ * -ENOMEM.
+ *
+ * Thread: loop; any loop for a shared future.
+ * Cancellation point: no.
+ */
+WEFT_API int weft_future_add_done_callback(weft_future *future, weft_callback *fn, void *arg,
+					   struct weft_handle *handle);
+
 WEFT_END_DECLS
 
 #endif
