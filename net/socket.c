@@ -4,8 +4,10 @@
 #include "net/socket.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 /* An option that cannot be set is one that this socket does not need: it works without. */
 static void set(int fd, int level, int option, int value)
@@ -37,6 +39,13 @@ void weft__socket_set_stall(int fd, weft_time stall_ns)
 	weft_time ms = stall_ns == WEFT_FOREVER ? 0 : stall_ns / WEFT_MSEC;
 
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)MIN(ms, (weft_time)INT32_MAX));
+}
+
+int weft__socket_unsent(int fd)
+{
+	int n;
+
+	return ioctl(fd, SIOCOUTQ, &n) < 0 ? 0 : n;
 }
 
 int weft__socket_set_nonblocking(int fd)

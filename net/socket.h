@@ -24,6 +24,9 @@ void weft__socket_tune(int fd, int family);
 /* Another limit than 30 s; WEFT_FOREVER leaves it to the kernel, some 15 minutes. */
 void weft__socket_set_stall(int fd, weft_time stall_ns);
 
+/* How many bytes the kernel has of what was sent that the peer does not; 0 if it cannot tell. */
+int weft__socket_unsent(int fd);
+
 /* Return: 0 or a negative errno. */
 int weft__socket_set_nonblocking(int fd);
 

@@ -59,7 +59,8 @@ struct stream_output {
 	struct drain_wait *waiter;
 	weft_time stall_ns; /* WEFT_FOREVER: no limit */
 	weft_time progress_at;
-	struct handle stall; /* when it is over; not moved at every progress */
+	int in_kernel; /* bytes that the peer has not acknowledged, at the last look */
+	struct handle stall; /* the next look; not moved at every progress */
 };
 
 struct weft_stream {

@@ -2,8 +2,12 @@
  * Streams: what was written and the kernel has not taken.
  *
  * It lies in chunks that never move, since the kernel may be reading them. The first one is being
- * sent by out->op; its completion sends the next. A peer that takes nothing for stall_ns is given
- * up. One task at a time waits, until no more than so much is left. Loop thread.
+ * sent by out->op; its completion sends the next. One task at a time waits, until no more than so
+ * much is left.
+ *
+ * A peer that takes nothing for stall_ns is given up. That the kernel takes nothing is not enough:
+ * it does so only when a third of its buffer is free, which may be a megabyte. So we look now and
+ * then how much it has that the peer has not acknowledged. Loop thread.
  */
 #include <limits.h>
 
@@ -13,6 +17,7 @@
 enum {
 	CHUNK_MIN = 4 * 1024 - (int)sizeof(struct chunk),
 	CHUNK_MAX = 16 * 1024 - (int)sizeof(struct chunk),
+	LOOKS_PER_STALL = 8,
 };
 
 /* ---- Beginning and end ---- */
@@ -79,14 +84,31 @@ int weft__stream_output_error(const weft_stream *stream)
 
 /* ---- Progress ---- */
 
+static void on_stall_time(void *arg);
+
+/* Looks again in a while, and when the time is over. */
+static void look_later(weft_stream *stream)
+{
+	struct stream_output *out = &stream->out;
+	weft_time over = weft__time_add(out->progress_at, out->stall_ns);
+	weft_time next = weft__time_add(loop_now(stream->descriptor.loop),
+					out->stall_ns / LOOKS_PER_STALL + 1);
+
+	loop_add_timer(stream->descriptor.loop, &out->stall, MIN(next, over));
+}
+
 static void on_stall_time(void *arg)
 {
 	weft_stream *stream = arg;
 	struct stream_output *out = &stream->out;
-	weft_time over = weft__time_add(out->progress_at, out->stall_ns);
+	weft_time now = loop_now(stream->descriptor.loop);
+	int before = out->in_kernel;
 
-	if (loop_now(stream->descriptor.loop) < over)
-		loop_add_timer(stream->descriptor.loop, &out->stall, over);
+	out->in_kernel = weft__socket_unsent(stream->descriptor.fd);
+	if (out->in_kernel < before)
+		out->progress_at = now;
+	if (now < weft__time_add(out->progress_at, out->stall_ns))
+		look_later(stream);
 	else
 		weft__stream_fail_output(stream, -ETIMEDOUT);
 }
@@ -100,9 +122,9 @@ void weft__stream_watch_progress(weft_stream *stream)
 	out->progress_at = loop_now(stream->descriptor.loop);
 	if (handle_state(&out->stall) == HANDLE_TIMER)
 		return;
+	out->in_kernel = weft__socket_unsent(stream->descriptor.fd);
 	handle_init(&out->stall, HANDLE_DIRECT, on_stall_time, stream);
-	loop_add_timer(stream->descriptor.loop, &out->stall,
-		       weft__time_add(out->progress_at, out->stall_ns));
+	look_later(stream);
 }
 
 void weft__stream_set_write_stall(weft_stream *stream, weft_time stall_ns)

@@ -673,6 +673,70 @@ Test(stream_write, goes_on_as_long_as_the_peer_takes_something)
 	cr_expect_eq(weft_test_run(progresses, NULL, NULL), 0);
 }
 
+/*
+ * With large buffers the kernel takes more only when a third of them is free again: what the peer
+ * takes meanwhile is progress as well.
+ */
+struct sipping {
+	struct pair *pair;
+	size_t n_bytes; /* at a time */
+	int n_times;
+};
+
+static int sip_slowly(void *arg)
+{
+	const struct sipping *sipping = arg;
+	char *buffer = malloc(sipping->n_bytes);
+	int r = 0;
+
+	cr_assert_not_null(buffer);
+	for (int i = 0; i < sipping->n_times && r == 0; i++) {
+		r = weft_sleep(20 * WEFT_SEC);
+		for (size_t n = 0; r == 0 && n < sipping->n_bytes;) {
+			ssize_t got = recv(sipping->pair->peer, buffer,
+					   sipping->n_bytes - n, MSG_DONTWAIT);
+
+			if (got <= 0)
+				break;
+			n += (size_t)got;
+		}
+	}
+	free(buffer);
+	return r;
+}
+
+static int progresses_unseen(void *arg)
+{
+	const size_t size = (size_t)64 * 1024 * 1024;
+	char *data = calloc(1, size);
+	struct pair pair;
+	struct sipping sipping = { &pair, (size_t)256 * 1024, 10 };
+	int room =
+		256 * 1024; /* else it grows, and its peer tells of what it took late */
+	weft_time begun;
+	weft_task *task;
+
+	(void)arg;
+	cr_assert_not_null(data);
+	pair_open(&pair, PAIR_TCP, false);
+	cr_assert_eq(setsockopt(pair.peer, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)),
+		     0);
+	cr_assert_eq(weft_spawn(sip_slowly, &sipping, &task), 0);
+	begun = weft_now();
+	cr_expect_eq(weft_stream_write(pair.stream, data, size), -ETIMEDOUT);
+	cr_expect_ge(weft_now() - begun, 230 * WEFT_SEC, "30 s after the last sip");
+	cr_expect_le(weft_now() - begun, 235 * WEFT_SEC, "and not much later");
+	cr_expect_eq(weft_task_join(task), 0);
+	pair_close(&pair);
+	free(data);
+	return 0;
+}
+
+Test(stream_write, sees_a_slow_peer_take_what_the_kernel_has)
+{
+	cr_expect_eq(weft_test_run(progresses_unseen, NULL, NULL), 0);
+}
+
 static int waits_for_local_peers(void *arg)
 {
 	char *data = malloc(LARGE);
