@@ -549,6 +549,8 @@ int weft__supervisor_run(struct weft__supervisor *supervisor)
 			       ARRAY_SIZE(our_signals));
 	if (r < 0)
 		return r;
+	weft__tell(supervisor, WEFT__NEWS_BEGUN, -1, "supervising %d worker%s",
+		   supervisor->n_slots, supervisor->n_slots == 1 ? "" : "s");
 	while (supervisor->stopping == WEFT__STOPPING_NOT ||
 	       !list_is_empty(&supervisor->processes))
 		turn(supervisor);

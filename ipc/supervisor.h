@@ -56,6 +56,7 @@ enum weft__news_kind {
 	WEFT__NEWS_REPLACING, /* asked to be replaced, its successor is being started */
 	WEFT__NEWS_SPENT, /* the restart budget of its slot is spent; no .pid */
 	/* About all. */
+	WEFT__NEWS_BEGUN, /* first of all: from now on signals come here */
 	WEFT__NEWS_ALL_READY, /* once: every worker of the first generation serves */
 	WEFT__NEWS_RELOADING,
 	WEFT__NEWS_RELOADED,

@@ -102,8 +102,7 @@ static int serve_alone(const struct service *service)
 
 	if (r < 0)
 		return r;
-	r = weft__serve_here(service, sockets.fds, sockets.n_fds, NULL,
-			     &left_jobs_behind);
+	r = weft__serve_here(service, &sockets, NULL, &left_jobs_behind);
 	weft__sockets_close(&sockets);
 	leave_if(left_jobs_behind);
 	return r;
@@ -112,6 +111,7 @@ static int serve_alone(const struct service *service)
 static int serve_as_worker(const struct service *service)
 {
 	int fds[WEFT__SERVE_FDS_MAX];
+	struct sockets sockets = { .fds = fds, .n_fds = (size_t)worker.n_fds };
 	bool left_jobs_behind = false;
 	int r;
 
@@ -123,8 +123,7 @@ static int serve_as_worker(const struct service *service)
 	(void)weft__worker_arrived(&worker); /* if it has gone we see its end */
 	for (int i = 0; i < worker.n_fds; i++)
 		fds[i] = worker.first_fd + i;
-	r = weft__serve_here(service, fds, (size_t)worker.n_fds, &worker,
-			     &left_jobs_behind);
+	r = weft__serve_here(service, &sockets, &worker, &left_jobs_behind);
 	leave_if(left_jobs_behind);
 	/*
 	 * The control socket stays open until this process ends: its end-of-file says that there

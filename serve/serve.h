@@ -40,12 +40,22 @@ struct sockets {
 };
 
 /*
- * Opens all addresses, or none, and tells service->options.on_listening of each. On a plain
- * thread; names are looked up, so this may take a moment. Return: 0 or a negative errno.
+ * Opens all addresses, or none. On a plain thread; names are looked up, so this may take a moment.
+ * Return: 0 or a negative errno.
  */
 int weft__sockets_open(struct sockets *sockets, const struct service *service);
+/*
+ * Tells service->options.on_listening of each. To be called when signals do what they are to do:
+ * who waits for that line may send one at once.
+ */
+void weft__sockets_tell(const struct sockets *sockets, const struct service *service);
 /* Is one of the addresses "fd:N", a socket that somebody else has opened? */
 bool weft__service_has_fds(const struct service *service);
+/*
+ * New connections go to the sockets of the first n workers only; others have none any more. Where
+ * the kernel does not let us say so, they go to all, and wait there until a worker looks around.
+ */
+void weft__sockets_spread(const struct sockets *sockets, int n_workers);
 /* From now on nobody can connect; those who wait in the queues are turned away. */
 void weft__sockets_refuse(struct sockets *sockets);
 void weft__sockets_close(struct sockets *sockets);
@@ -68,10 +78,10 @@ int weft__supervise(const struct service *service, char *const *argv);
 
 /*
  * Serves on these sockets in this process, on a plain thread. `worker`: NULL without a
- * supervisor; then SIGINT and SIGTERM are what ends it. If jobs of the shared pool still run in the
- * end, *left_jobs_behind is set: then main() must not go on.
+ * supervisor; then SIGINT and SIGTERM are what ends it, and it tells of the sockets. If jobs of the
+ * shared pool still run in the end, *left_jobs_behind is set: then main() must not go on.
  */
-int weft__serve_here(const struct service *service, const int *fds, size_t n_fds,
+int weft__serve_here(const struct service *service, const struct sockets *sockets,
 		     struct weft__worker *worker, bool *left_jobs_behind);
 
 #endif

@@ -6,8 +6,8 @@
  * goes on with the same socket, and what waits in its queue meanwhile is not lost.
  *
  * But it waits. So now and then each worker also looks at the sockets of the others: what was not
- * accepted there by then is taken in here. That is how the connections of a worker that died, hangs
- * or is not wanted any more (SIGTTOU) get an answer.
+ * accepted there by then is taken in here. That is how the connections of a worker that died or
+ * hangs get an answer, and the last ones of a worker that is not wanted any more (SIGTTOU).
  */
 #include <poll.h>
 #include <string.h>

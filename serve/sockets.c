@@ -4,12 +4,16 @@
  * With workers a TCP address has a socket for each of them, bound with SO_REUSEPORT, so that the
  * kernel spreads connections evenly; of processes that watch one socket it wakes the same one
  * again and again. They stay the supervisor's, so that none is lost with a worker: serve/share.c.
+ * The socket of a worker that is not wanted any more (SIGTTOU) stays open, too, since closing it
+ * would reset who waits in its queue; but the kernel is told to put nobody there any more.
  *
  * Looking a name up is for a task, so they are opened by a loop that lives just as long. After
  * that nothing of it is left in the process. On a plain thread.
  */
+#include <linux/filter.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "net/listener.h"
@@ -118,6 +122,12 @@ static void tell(const struct service *service, const char *address)
 		fprintf(stderr, "listening on %s\n", address);
 }
 
+void weft__sockets_tell(const struct sockets *sockets, const struct service *service)
+{
+	for (size_t i = 0; i < sockets->n_listeners; i++)
+		tell(service, sockets->listeners[i].text);
+}
+
 int weft__sockets_open(struct sockets *sockets, const struct service *service)
 {
 	struct opening opening = { .sockets = sockets, .service = service };
@@ -133,9 +143,49 @@ int weft__sockets_open(struct sockets *sockets, const struct service *service)
 		weft__error_give(error);
 		return r;
 	}
-	for (size_t i = 0; i < sockets->n_listeners; i++)
-		tell(service, sockets->listeners[i].text);
 	return 0;
+}
+
+/* Of a group of sockets that share an address, those from number n on get nothing. */
+static void spread_over(int fd, size_t n)
+{
+	struct sock_filter any_of_n[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, (uint32_t)n),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct sock_fprog program = { ARRAY_SIZE(any_of_n), any_of_n };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+			 sizeof(program)); /* see the header */
+}
+
+static void spread_over_all(int fd)
+{
+	int unused = 0;
+
+	/* If there is nothing to take back, that is how it is. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused,
+			 sizeof(unused));
+}
+
+void weft__sockets_spread(const struct sockets *sockets, int n_workers)
+{
+	size_t n = (size_t)n_workers, n_first;
+
+	for (size_t i = 0; i < sockets->n_listeners; i++) {
+		const struct listener *listener = &sockets->listeners[i];
+		const int *first = listener_copy(listener, 0, &n_first);
+
+		/* The numbers of a group are in the order in which its sockets were opened. */
+		for (size_t k = 0; k < n_first && listener->n_copies > 1; k++) {
+			if (n < listener->n_copies)
+				spread_over(first[k], n);
+			else
+				spread_over_all(first[k]);
+		}
+	}
 }
 
 void weft__sockets_refuse(struct sockets *sockets)

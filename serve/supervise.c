@@ -15,13 +15,38 @@ struct supervised {
 	const struct service *service;
 	struct sockets sockets;
 	bool is_stopping;
+	int n_wanted; /* workers there are to be */
+	int n_served; /* the sockets of so many get new connections */
 };
+
+static void spread(struct supervised *supervised, int n)
+{
+	supervised->n_served = n;
+	weft__sockets_spread(&supervised->sockets, n);
+}
+
+/* Whoever is to go gets nothing from now on; who has come gets something when it is ready. */
+static void follow_size(struct supervised *supervised, const struct weft__news *news)
+{
+	if (news->kind == WEFT__NEWS_RESIZED) {
+		supervised->n_wanted = news->index;
+		if (news->index < supervised->n_served)
+			spread(supervised, news->index);
+	} else if (news->kind == WEFT__NEWS_READY &&
+		   news->index >= supervised->n_served &&
+		   news->index < supervised->n_wanted) {
+		spread(supervised, news->index + 1);
+	}
+}
 
 static void on_news(void *arg, const struct weft__news *news)
 {
 	struct supervised *supervised = arg;
 	const struct service *service = supervised->service;
 
+	if (news->kind == WEFT__NEWS_BEGUN)
+		weft__sockets_tell(&supervised->sockets, service);
+	follow_size(supervised, news);
 	/* Each worker turns away who comes; but it may be too busy for that, or dead. */
 	if (news->kind == WEFT__NEWS_LEFT && supervised->is_stopping)
 		weft__sockets_refuse(&supervised->sockets);
@@ -71,7 +96,11 @@ static int run(struct supervised *supervised, char *const *argv, rlim_t soft_fil
 
 int weft__supervise(const struct service *service, char *const *argv)
 {
-	struct supervised supervised = { .service = service };
+	struct supervised supervised = {
+		.service = service,
+		.n_wanted = service->options.workers,
+		.n_served = service->options.workers,
+	};
 	struct rlimit files = { 0 };
 	int r = 0;
 

@@ -14,8 +14,9 @@
  * The grace covers all of that: handlers are cancelled, and jobs left behind, so early that there
  * is time left to say so before the supervisor cuts the process off.
  *
- * The end of the supervisor is the beginning of a drain that is short, because a new supervisor
- * may be waiting for the port. Nobody is there to cut it off, so the kernel is asked to.
+ * The end of the supervisor is the beginning of a drain that is short, and that gives up the port at
+ * once, because a new supervisor may be waiting for it. Nobody is there to cut the drain off, so the
+ * kernel is asked to.
  */
 #include <signal.h>
 #include <sys/socket.h>
@@ -50,6 +51,7 @@ struct beat {
 /* One service in one process. */
 struct body {
 	const struct service *service;
+	const struct sockets *sockets; /* borrowed */
 	struct share share;
 	struct weft__worker *worker; /* NULL: without a supervisor */
 	/* On the home loop. */
@@ -65,6 +67,7 @@ struct body {
 	struct handle drain_message, orphan_message;
 	bool drain_sent, dump_wanted; /* the control thread's */
 	bool is_last; /* as grace_ns: nobody comes after this process */
+	bool is_child; /* of the supervisor: no daemon that its worker has become */
 	struct handle refuse; /* a timer of the home loop */
 	/* Set before drain_message is sent, read when it arrives: posting orders it. */
 	weft_time grace_ns;
@@ -137,9 +140,14 @@ static void be_killed_in(weft_time span)
 		(void)timer_settime(timer, 0, &when, NULL);
 }
 
-/* The supervisor has gone, or says what we do not understand. */
-static void be_orphaned(struct body *body)
+/*
+ * The supervisor has gone, or says what we do not understand. If it has gone nobody else serves the
+ * sockets, and who starts the program anew needs the port.
+ */
+static void be_orphaned(struct body *body, bool has_gone)
 {
+	if (has_gone && body->is_child && !body->drain_sent)
+		body->is_last = true;
 	be_killed_in(ORPHAN_GRACE);
 	(void)weft__loop_post(body->home, &body->orphan_message); /* as above */
 	weft__report(WEFT_WARNING, NULL,
@@ -198,7 +206,7 @@ static void on_control(int fd, void *arg)
 	if (r == -EAGAIN)
 		return;
 	weft__control_unwatch_here(fd);
-	be_orphaned(body);
+	be_orphaned(body, r == -EPIPE);
 }
 
 /* ---- Signals, on the control thread ---- */
@@ -508,12 +516,15 @@ static int serve_watched(void *arg)
 
 	body->main = weft_task_current();
 	body->home = weft_loop_current();
+	body->is_child = body->worker && getppid() == body->worker->supervisor;
 	weft_task_set_name(body->main, "weft_serve");
 	if (body->worker)
 		r = weft__control_watch(body->worker->control, on_control, body);
 	if (r < 0)
 		return weft_error_wrap(r, "the supervisor cannot be listened to");
 	taken = take_signals(body);
+	if (!body->worker)
+		weft__sockets_tell(body->sockets, body->service);
 	r = serve_in_task(body);
 	give_signals_back(taken);
 	if (body->worker)
@@ -523,7 +534,7 @@ static int serve_watched(void *arg)
 	return r;
 }
 
-int weft__serve_here(const struct service *service, const int *fds, size_t n_fds,
+int weft__serve_here(const struct service *service, const struct sockets *sockets,
 		     struct weft__worker *worker, bool *left_jobs_behind)
 {
 	struct weft_run_options options = {
@@ -532,10 +543,12 @@ int weft__serve_here(const struct service *service, const int *fds, size_t n_fds
 	};
 	struct body body = {
 		.service = service,
+		.sockets = sockets,
 		.worker = worker,
 		.deadline = WEFT_FOREVER,
 	};
-	int r = weft__share_init(&body.share, fds, n_fds, worker ? worker->index : 0);
+	int r = weft__share_init(&body.share, sockets->fds, sockets->n_fds,
+				 worker ? worker->index : 0);
 
 	if (r < 0)
 		return r;

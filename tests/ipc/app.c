@@ -365,6 +365,7 @@ static int work_as_worker(void)
 /* ---- The supervisor ---- */
 
 static const char *const news_names[] = {
+	[WEFT__NEWS_BEGUN] = "BEGUN",
 	[WEFT__NEWS_STARTED] = "STARTED",
 	[WEFT__NEWS_READY] = "READY",
 	[WEFT__NEWS_NOT_STARTED] = "NOT_STARTED",

@@ -72,6 +72,7 @@ static long
 	raw; /* no HTTP: each connection is greeted with "PID INDEX" and waits for its end */
 static long handles_usr1; /* says so */
 static long own_listening; /* prints "mine: ADDRESS" */
+static long signal_listening; /* comes as soon as the service says that it listens */
 
 static const struct setting {
 	const char *name;
@@ -100,6 +101,7 @@ static const struct setting {
 	{ "raw", &raw, NULL },
 	{ "handles-usr1", &handles_usr1, NULL },
 	{ "own-listening", &own_listening, NULL },
+	{ "signal-listening", &signal_listening, NULL },
 };
 
 static void parse_setting(const char *text)
@@ -375,6 +377,8 @@ static void on_listening(const char *text, void *arg)
 {
 	(void)arg;
 	say("mine: %s", text);
+	if (signal_listening)
+		(void)raise((int)signal_listening);
 }
 
 static void on_ready(void *arg)

@@ -112,6 +112,26 @@ Test(sockets, each_address_is_told_to_the_hook)
 	cr_expect_eq(app_end(&app), 0);
 }
 
+Test(sockets, signals_count_as_soon_as_it_is_said_that_they_are_open)
+{
+	static const char *const cases[] = { "workers=-1", "workers=1", "workers=2" };
+	static const int signals[] = { SIGTERM, SIGINT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases) * ARRAY_SIZE(signals); i++) {
+		const char *workers = cases[i % ARRAY_SIZE(cases)];
+		int signo = signals[i / ARRAY_SIZE(cases)];
+		char arguments[128];
+		struct app app;
+
+		snprintf(arguments, sizeof(arguments),
+			 "%s own-listening=1 signal-listening=%d", workers, signo);
+		app_start(&app, arguments, NULL);
+		app_expect(&app, "mine: ");
+		app_expect(&app, "result 0");
+		cr_expect_eq(app_end(&app), 0, "%s", arguments);
+	}
+}
+
 Test(sockets, address_that_cannot_be_had_is_told_before_any_worker_starts)
 {
 	static const struct {
@@ -313,4 +333,81 @@ Test(sockets, connections_of_a_worker_that_does_not_accept_are_taken_in_by_other
 	}
 	close(fd);
 	cr_expect_eq(service_stop(&service), 1);
+}
+
+/* How many wait to be accepted at each socket that listens on that port of 127.0.0.1. */
+static size_t queues_of(const char *address, unsigned *lengths, size_t most)
+{
+	unsigned port = (unsigned)atoi(strrchr(address, ':') + 1);
+	FILE *file = fopen("/proc/net/tcp", "re");
+	char line[512];
+	size_t n = 0;
+
+	cr_assert_not_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		unsigned local_port, state, waiting;
+
+		if (sscanf(line, "%*d: %*x:%x %*x:%*x %x %*x:%x", &local_port, &state,
+			   &waiting) == 3 &&
+		    local_port == port && state == 10 /* it listens */ && n < most)
+			lengths[n++] = waiting;
+	}
+	fclose(file);
+	return n;
+}
+
+struct ended_worker {
+	struct service *service;
+	int n_wanted;
+};
+
+static bool are_no_more_than(void *arg)
+{
+	const struct ended_worker *worker = arg;
+	pid_t pids[8];
+
+	return service_workers(worker->service, pids, 8) <= worker->n_wanted;
+}
+
+Test(sockets, nobody_is_put_in_the_queue_of_a_worker_that_is_not_wanted_any_more)
+{
+	struct service service;
+	struct ended_worker two = { &service, 2 };
+	unsigned lengths[4];
+	int fds[BURST], fd;
+
+	service_start(&service, "workers=3 grace=500");
+	app_signal(&service.app, SIGTTOU);
+	app_expect(&service.app, "weft: note: 2 workers are wanted now");
+	wait_until(are_no_more_than, &two, "two workers");
+	for (int i = 0; i < 2; i++) {
+		fd = service_connect_to(&service, i);
+		service_ask_by(fd, "block-all/3600000");
+		close(fd);
+		usleep(50000); /* if it is not blocked yet, the test is easier */
+	}
+	connect_all(&service, fds);
+	cr_assert_eq(queues_of(service.address, lengths, ARRAY_SIZE(lengths)), 3);
+	cr_expect(lengths[0] == 0 || lengths[1] == 0 || lengths[2] == 0, "%u %u %u",
+		  lengths[0], lengths[1], lengths[2]);
+	for (int i = 0; i < BURST; i++)
+		close(fds[i]);
+	cr_expect_eq(service_stop(&service), 1);
+}
+
+Test(sockets, worker_that_is_wanted_again_gets_connections_again)
+{
+	struct service service;
+	struct ended_worker one = { &service, 1 };
+
+	service_start(&service, "workers=2");
+	app_signal(&service.app, SIGTTOU);
+	app_expect(&service.app, "weft: note: 1 worker is wanted now");
+	wait_until(are_no_more_than, &one, "one worker");
+	cr_expect_eq(service_ask(&service, "pid/0").index, 0);
+	app_signal(&service.app, SIGTTIN);
+	app_expect(&service.app, "weft: note: 2 workers are wanted now");
+	service_ask_worker(&service, 1, "pid/0");
+	service_ask_worker(&service, 0, "pid/0");
+	cr_expect_eq(service_stop(&service), 0);
 }

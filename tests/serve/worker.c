@@ -3,6 +3,7 @@
  */
 #include "tests/serve/service.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -347,4 +348,37 @@ Test(worker, ends_soon_when_its_supervisor_is_killed)
 			     all[i].name);
 		close(all[i].fd);
 	}
+}
+
+static bool is_refused(void *address)
+{
+	int fd = client_connect(address);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -ECONNREFUSED;
+}
+
+Test(worker, gives_up_the_port_at_once_when_its_supervisor_is_killed)
+{
+	struct service old, new;
+	struct pollfd answered;
+	char arguments[256];
+	int fd;
+
+	service_start(&old, "workers=2");
+	fd = client_connect(old.address);
+	cr_assert_ge(fd, 0);
+	cr_assert_eq(client_send(fd, "/do/sleep/4000"), 0);
+	usleep(50000); /* if it is not accepted yet, the test is easier */
+	app_signal(&old.app, SIGKILL);
+	wait_until(is_refused, old.address, "a port that nobody listens on");
+	snprintf(arguments, sizeof(arguments), "workers=2 address=%s", old.address);
+	service_start(&new, arguments);
+	service_ask(&new, "pid/0");
+	answered = (struct pollfd){ .fd = fd, .events = POLLIN };
+	cr_expect_eq(poll(&answered, 1, 0), 0, "and the old one is still at it");
+	close(fd);
+	cr_expect_eq(service_stop(&new), 0);
+	app_end(&old.app);
 }
