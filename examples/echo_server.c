@@ -30,27 +30,20 @@ static int echo(weft_stream *stream, void *arg)
 	return n == -ECANCELED ? 0 : (int)n; /* 0: it is flushed and closed for us */
 }
 
-/* Ours has to be taken out of the arguments: weft_serve_parse() refuses strangers. */
-static bool take_flag(int *argc, char **argv, const char *flag)
-{
-	for (int i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], flag) == 0) {
-			memmove(argv + i, argv + i + 1, (*argc - i) * sizeof(*argv));
-			(*argc)--;
-			return true;
-		}
-	}
-	return false;
-}
-
 int main(int argc, char **argv)
 {
-	struct weft_serve_options options = { .address = "127.0.0.1:8888" };
+	const char *greet = NULL;
+	const struct weft_serve_flag flags[] = {
+		{ "greet", NULL, "answer with a sentence", &greet },
+		{ 0 },
+	};
+	struct weft_serve_options options = { .address = "127.0.0.1:8888",
+					      .flags = flags };
 	bool greets;
 
 	weft_init(&argc, &argv);
-	greets = take_flag(&argc, argv, "--greet");
-	weft_serve_parse(&options, argc, argv);
+	weft_serve_parse(&options, argc, argv); /* --port, --workers, ..., and ours */
+	greets = greet != NULL;
 	return weft_exit_status(weft_serve(&options, echo, &greets));
 }
 

@@ -29,28 +29,21 @@ static int item_page(weft_http_request *request, void *arg)
 				    weft_http_request_query_string(request));
 }
 
-/* Ours has to be taken out of the arguments: weft_serve_parse() refuses strangers. */
-static bool take_flag(int *argc, char **argv, const char *flag)
-{
-	for (int i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], flag) == 0) {
-			memmove(argv + i, argv + i + 1, (*argc - i) * sizeof(*argv));
-			(*argc)--;
-			return true;
-		}
-	}
-	return false;
-}
-
 int main(int argc, char **argv)
 {
-	struct weft_serve_options options = { .address = "127.0.0.1:8080" };
+	const char *created = NULL;
+	const struct weft_serve_flag flags[] = {
+		{ "created", NULL, "answer / with status 201", &created },
+		{ 0 },
+	};
+	struct weft_serve_options options = { .address = "127.0.0.1:8080",
+					      .flags = flags };
 	weft_http_app *app;
 	int status, r;
 
 	weft_init(&argc, &argv);
-	status = take_flag(&argc, argv, "--created") ? 201 : 200;
-	weft_serve_parse(&options, argc, argv);
+	weft_serve_parse(&options, argc, argv); /* --port, --workers, ..., and ours */
+	status = created ? 201 : 200;
 
 	r = weft_http_app_new(NULL, &app);
 	if (r < 0)

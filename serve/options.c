@@ -4,7 +4,8 @@
  * One table says it all: the flag, its variable, what it takes, and its line in --help. Names are
  * those that uvicorn's and gunicorn's users know. A flag beats its variable, which beats what the
  * program had set. Mistakes end the program with a sentence: there is no start with half of what
- * was asked for.
+ * was asked for. The program's own flags are read and told along with ours; where it has one of the
+ * same name, ours is not there, so that a new one here takes nothing away from anybody.
  */
 #include <getopt.h>
 #include <stdarg.h>
@@ -27,6 +28,9 @@ enum flag {
 	FLAG_HELP,
 	FLAG_VERSION,
 };
+
+/* What getopt calls the program's own: above all characters, and above ours. */
+enum { OWN_BASE = 1000 };
 
 struct flag_line {
 	const char *name;
@@ -75,6 +79,12 @@ static _Noreturn void refuse(const char *where, const char *value, const char *t
 	exit(2);
 }
 
+static _Noreturn void refuse_without_memory(const char *what)
+{
+	fprintf(stderr, "%s: no memory for %s\n", program_invocation_short_name, what);
+	exit(EXIT_FAILURE);
+}
+
 static long number(const char *where, const char *value, long least, long most)
 {
 	char *end, takes[64];
@@ -109,11 +119,8 @@ static WEFT_PRINTF(1, 2) const char *keep(const char *format, ...)
 	size = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	kept = size < 0 ? NULL : weft__alloc(sizeof(*kept) + (size_t)size + 1);
-	if (!kept) {
-		fprintf(stderr, "%s: no memory for an address\n",
-			program_invocation_short_name);
-		exit(EXIT_FAILURE);
-	}
+	if (!kept)
+		refuse_without_memory("an address");
 	va_start(args, format);
 	vsnprintf(kept->text, (size_t)size + 1, format, args);
 	va_end(args);
@@ -171,16 +178,49 @@ static const char *describe_default(const struct asked *asked,
 	return text;
 }
 
+static size_t count_own(const struct weft_serve_options *options)
+{
+	size_t n = 0;
+
+	while (options->flags && options->flags[n].name)
+		n++;
+	return n;
+}
+
+static bool is_own(const struct weft_serve_options *options, const char *name)
+{
+	for (size_t i = 0; i < count_own(options); i++)
+		if (strcmp(options->flags[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void print_flag(const char *name, const char *takes, const char *help)
+{
+	char flag[64];
+
+	snprintf(flag, sizeof(flag), "--%s%s%s", name, takes ? " " : "",
+		 takes ? takes : "");
+	printf("  %-28s %s", flag, help ? help : "");
+}
+
 static _Noreturn void print_help(const struct asked *asked)
 {
 	printf("Usage: %s [OPTION...]\n\n", program_invocation_short_name);
+	for (size_t i = 0; i < count_own(asked->options); i++) {
+		const struct weft_serve_flag *own = &asked->options->flags[i];
+
+		print_flag(own->name, own->takes, own->help);
+		putchar('\n');
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		const struct flag_line *line = &lines[i];
-		char flag[64], without[256];
+		char without[256];
 
-		snprintf(flag, sizeof(flag), "--%s%s%s", line->name,
-			 line->takes ? " " : "", line->takes ? line->takes : "");
-		printf("  %-28s %s%s%s%s%s\n", flag, line->help,
+		if (is_own(asked->options, line->name))
+			continue;
+		print_flag(line->name, line->takes, line->help);
+		printf("%s%s%s%s\n",
 		       describe_default(asked, line, without, sizeof(without)),
 		       line->variable ? " [" : "", line->variable ? line->variable : "",
 		       line->variable ? "]" : "");
@@ -199,16 +239,14 @@ static void apply(struct asked *asked, enum flag flag, const char *where,
 		asked->host = value;
 		break;
 	case FLAG_PORT:
-		(void)number(where, value, 0, 65535);
-		asked->port = value;
+		asked->port = keep("%ld", number(where, value, 0, 65535));
 		break;
 	case FLAG_UDS:
 		options->address = keep("unix:%s", value);
 		asked->host = asked->port = NULL;
 		break;
 	case FLAG_FD:
-		(void)number(where, value, 0, INT32_MAX);
-		options->address = keep("fd:%s", value);
+		options->address = keep("fd:%ld", number(where, value, 0, INT32_MAX));
 		asked->host = asked->port = NULL;
 		break;
 	case FLAG_BIND:
@@ -276,32 +314,62 @@ static void join_host_and_port(struct asked *asked)
 			     colon ? before : "127.0.0.1", port);
 }
 
+/* What getopt is to find; to be freed. */
+static struct option *list_flags(const struct weft_serve_options *options)
+{
+	size_t n_own = count_own(options), n = 0;
+	struct option *flags =
+		weft__alloc_array(n_own + ARRAY_SIZE(lines) + 1, sizeof(*flags));
+
+	if (!flags)
+		refuse_without_memory("flags");
+	for (size_t i = 0; i < n_own; i++)
+		flags[n++] = (struct option){
+			.name = options->flags[i].name,
+			.has_arg =
+				options->flags[i].takes ? required_argument : no_argument,
+			.val = OWN_BASE + (int)i,
+		};
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!is_own(options, lines[i].name))
+			flags[n++] = (struct option){
+				.name = lines[i].name,
+				.has_arg =
+					lines[i].takes ? required_argument : no_argument,
+				.val = (int)i + 1, /* below '?', which is a mistake */
+			};
+	flags[n] = (struct option){ 0 };
+	return flags;
+}
+
+static void apply_flag(struct asked *asked, int found)
+{
+	const struct flag_line *line = line_of(found);
+	char where[64];
+
+	if (found >= OWN_BASE) {
+		*asked->options->flags[found - OWN_BASE].value = optarg ? optarg : "";
+		return;
+	}
+	if (!line) { /* getopt has said what is wrong */
+		fprintf(stderr, "Try \"%s --help\"\n", program_invocation_short_name);
+		exit(2);
+	}
+	snprintf(where, sizeof(where), "--%s", line->name);
+	apply(asked, line->flag, where, optarg);
+}
+
 int weft_serve_parse(struct weft_serve_options *options, int argc, char **argv)
 {
-	struct option flags[ARRAY_SIZE(lines) + 1] = { 0 };
+	struct option *flags = list_flags(options);
 	struct asked asked = { .options = options };
-	char where[64];
-	int flag;
+	int found;
 
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-		flags[i] = (struct option){
-			.name = lines[i].name,
-			.has_arg = lines[i].takes ? required_argument : no_argument,
-			.val = (int)i + 1, /* below '?', which is a mistake */
-		};
 	apply_environment(&asked);
 	optind = 0; /* from the start, whoever called getopt() before */
-	while ((flag = getopt_long(argc, argv, "+", flags, NULL)) != -1) {
-		const struct flag_line *line = line_of(flag);
-
-		if (!line) { /* getopt has said what is wrong */
-			fprintf(stderr, "Try \"%s --help\"\n",
-				program_invocation_short_name);
-			exit(2);
-		}
-		snprintf(where, sizeof(where), "--%s", line->name);
-		apply(&asked, line->flag, where, optarg);
-	}
+	while ((found = getopt_long(argc, argv, "+", flags, NULL)) != -1)
+		apply_flag(&asked, found);
+	free(flags);
 	join_host_and_port(&asked);
 	return optind;
 }

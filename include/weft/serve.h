@@ -30,6 +30,20 @@
 WEFT_BEGIN_DECLS
 
 /**
+ * struct weft_serve_flag - a flag of the program's own, for weft_serve_parse()
+ * @name:  as it is written behind "--"; NULL ends a table of them
+ * @takes: what --help calls its value ("FILE"); NULL: it takes none
+ * @help:  its line in --help
+ * @value: receives the value, or "" if it takes none; untouched if the flag is not given
+ */
+struct weft_serve_flag {
+	const char *name;
+	const char *takes;
+	const char *help;
+	const char **value;
+};
+
+/**
  * struct weft_serve_options - zero stands for the default of each
  * @address:         as for weft_listen() ("127.0.0.1:8000"); several separated by commas
  * @workers:         processes (one per CPU this process may use); -1 serves in this process,
@@ -49,12 +63,13 @@ WEFT_BEGIN_DECLS
  * @on_supervisor_start: called once, in the supervisor, before the first worker starts; failing
  *                   ends weft_serve()
  * @on_listening:    called in the supervisor (with .workers = -1 in this process) once the sockets
- *                   are open, for each address, with the real port and the arg of weft_serve()
- *                   (prints "listening on HOST:PORT" to stderr)
+ *                   are open and signals do what is said above, for each address, with the real
+ *                   port and the arg of weft_serve() (prints "listening on HOST:PORT" to stderr)
  * @on_ready:        called there once all workers of the first generation are ready, with the same
  *                   arg (does nothing)
  * @on_start:        runs in a task on each loop before it accepts; failing stops the worker
  * @on_stop:         runs in a task on each loop after the last connection, within @grace_ns
+ * @flags:           of the program itself, which weft_serve_parse() then takes as well (none)
  */
 struct weft_serve_options {
 	const char *address;
@@ -72,7 +87,8 @@ struct weft_serve_options {
 	void (*on_ready)(void *arg);
 	weft_fn *on_start;
 	weft_fn *on_stop;
-	uintptr_t reserved[18];
+	const struct weft_serve_flag *flags;
+	uintptr_t reserved[17];
 };
 
 /**
@@ -80,8 +96,8 @@ struct weft_serve_options {
  * @options: what is set already serves as the default
  * @argc:    as main()'s
  * @argv:    --host --port --uds --fd --bind --workers (or --processes) --loops --threads
- *           --graceful-timeout; flags beat WEFT_HOST, WEFT_PORT … and WEB_CONCURRENCY, which beat
- *           @options
+ *           --graceful-timeout, and those in .flags of @options; flags beat WEFT_HOST, WEFT_PORT …
+ *           and WEB_CONCURRENCY, which beat @options
  *
  * --help and --version print and end the program with status 0; a flag that is not known, or one
  * whose value makes no sense, ends it with a sentence and status 2. Texts in @options point into

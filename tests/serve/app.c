@@ -489,7 +489,13 @@ const char *__tsan_default_options(void)
 
 int main(int argc, char **argv)
 {
+	const char *loud = NULL;
+	const struct weft_serve_flag flags[] = {
+		{ "loud", "HOW", "print more", &loud },
+		{ 0 },
+	};
 	struct weft_serve_options options = {
+		.flags = flags,
 		.on_supervisor_start = on_supervisor_start,
 		.on_ready = on_ready,
 		.on_start = on_start,

@@ -97,6 +97,7 @@ Test(options, each_flag_and_each_variable_is_understood)
 		{ "IPv6", "-- --host ::1", "[::1]:8000" },
 		{ "IPv6 in brackets", "-- --host [::1]", "[::1]:8000" },
 		{ "port", "-- --port 80", "127.0.0.1:80" },
+		{ "port with zeros", "-- --port 0080", "127.0.0.1:80" },
 		{ "port in the environment", "WEFT_PORT=80", "127.0.0.1:80" },
 		{ "any port", "-- --port 0", "127.0.0.1:0" },
 		{ "host and port", "-- --host ::1 --port 80", "[::1]:80" },
@@ -175,6 +176,50 @@ Test(options, it_stops_at_the_first_argument_that_is_no_flag)
 	cr_expect_str_eq(line.argv[3], "file", "arguments stay where they are");
 }
 
+/* Or are both nothing? */
+static bool is_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+Test(options, own_flags_are_taken_too)
+{
+	static const struct {
+		const char *line, *loud, *file, *loops;
+		int rest, n_loops;
+	} cases[] = {
+		{ "", NULL, NULL, NULL, 1, 0 },
+		{ "-- --loud", "", NULL, NULL, 2, 0 },
+		{ "-- --loud --file a --workers 2", "", "a", NULL, 6, 0 },
+		{ "-- --workers 2 --file=a b", NULL, "a", NULL, 4, 0 },
+		{ "-- --file a --file b", NULL, "b", NULL, 5, 0 },
+		{ "-- --fi a", NULL, "a", NULL, 3, 0 },
+		{ "WEFT_LOOPS=3 -- --loops many", NULL, NULL, "many", 3, 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *loud = NULL, *file = NULL, *loops = NULL;
+		const struct weft_serve_flag flags[] = {
+			{ "loud", NULL, "say more", &loud },
+			{ "file", "FILE", "say it there", &file },
+			{ "loops", "HOW", "one of ours", &loops },
+			{ 0 },
+		};
+		struct weft_serve_options options = { .flags = flags };
+		const char *name = cases[i].line;
+		struct line line;
+
+		read_line(&line, cases[i].line);
+		cr_expect_eq(weft_serve_parse(&options, line.argc, line.argv),
+			     cases[i].rest, "%s", name);
+		cr_expect_eq(options.loops, cases[i].n_loops, "%s", name);
+		cr_expect(is_same(loud, cases[i].loud), "%s", name);
+		cr_expect(is_same(file, cases[i].file), "%s", name);
+		cr_expect(is_same(loops, cases[i].loops), "%s", name);
+		forget_environment();
+	}
+}
+
 /* ---- What ends the program ---- */
 
 /* Starts a program with that command line. */
@@ -243,6 +288,7 @@ Test(options, help_says_what_there_is)
 {
 	static const char *const lines[] = {
 		"Usage: app [OPTION...]",
+		"  --loud HOW                   print more",
 		"  --host HOST ",
 		"  --port PORT ",
 		"  --uds PATH ",
