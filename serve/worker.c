@@ -65,7 +65,7 @@ struct body {
 	bool left_jobs_behind;
 	/* Control thread to home loop, each once. */
 	struct handle drain_message, orphan_message;
-	bool drain_sent, dump_wanted; /* the control thread's */
+	bool drain_sent, orphan_sent, dump_wanted; /* the control thread's */
 	bool is_last; /* as grace_ns: nobody comes after this process */
 	bool is_child; /* of the supervisor: no daemon that its worker has become */
 	struct handle refuse; /* a timer of the home loop */
@@ -146,6 +146,9 @@ static void be_killed_in(weft_time span)
  */
 static void be_orphaned(struct body *body, bool has_gone)
 {
+	if (body->orphan_sent)
+		return;
+	body->orphan_sent = true;
 	if (has_gone && body->is_child && !body->drain_sent)
 		body->is_last = true;
 	be_killed_in(ORPHAN_GRACE);
@@ -211,13 +214,16 @@ static void on_control(int fd, void *arg)
 
 /* ---- Signals, on the control thread ---- */
 
-/* Somebody else than the supervisor says so. */
+/* The kernel says so at the end of the supervisor, perhaps before its socket does; or somebody. */
 static void on_sigterm(int signo, void *arg)
 {
 	struct body *body = arg;
 
 	(void)signo;
-	ask_to_drain(body, body->service->options.grace_ns);
+	if (body->is_child && getppid() != body->worker->supervisor)
+		be_orphaned(body, true);
+	else
+		ask_to_drain(body, body->service->options.grace_ns);
 }
 
 static void on_sigquit(int signo, void *unused)
