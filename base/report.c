@@ -2,7 +2,9 @@
  * Reports: what went wrong and found nobody to return to.
  *
  * One hook for the process, called under a lock, so that its lines never mix. A report
- * made inside the hook goes straight to stderr: the lock is held already. Any thread.
+ * made inside the hook goes straight to stderr: the lock is held already. So a hook that fails
+ * is not called for its own failure, and one that wants the usual line sends the report on.
+ * Any thread.
  */
 #include "base/report.h"
 
@@ -16,41 +18,63 @@ static weft_report_hook *hook; /* under lock */
 static void *hook_arg; /* under lock */
 static _Thread_local bool inside;
 
-static void print(const struct weft_report *report)
+/* Puts text behind the n bytes that are there, as far as there is room; counts all of it. */
+static size_t add(char *buffer, size_t size, size_t n, const char *text)
 {
-	static const char *const lead[] = {
-		[WEFT_NOTE] = "note: ",
-		[WEFT_WARNING] = "warning: ",
-		[WEFT_FAILURE] = "",
-	};
-	char text[2048], place[256];
-	size_t n = 0, room = sizeof(text) - 1;
+	return n + (size_t)snprintf(n < size ? buffer + n : NULL, n < size ? size - n : 0,
+				    "%s", text);
+}
 
-	n += (size_t)snprintf(text, room, "weft: %s%s", lead[report->severity],
-			      report->message);
-	n = MIN(n, room - 1);
+static const char *lead_of(enum weft_severity severity)
+{
+	switch (severity) {
+	case WEFT_NOTE:
+		return "weft: note: ";
+	case WEFT_WARNING:
+		return "weft: warning: ";
+	case WEFT_FAILURE:
+		break;
+	}
+	return "weft: ";
+}
+
+size_t weft_report_format(const struct weft_report *report, char *buffer, size_t size)
+{
+	char place[256];
+	size_t n = add(buffer, size, 0, lead_of(report->severity));
+
+	n = add(buffer, size, n, report->message ? report->message : "(no message)");
 	if (report->error) {
-		n += (size_t)snprintf(text + n, room - n, ": ");
-		n = MIN(n, room - 1);
-		n += weft_error_format(report->error, text + n, room - n);
-		n = MIN(n, room - 1);
+		n = add(buffer, size, n, ": ");
+		n += weft_error_format(report->error, n < size ? buffer + n : NULL,
+				       n < size ? size - n : 0);
 	}
 	if (report->place) {
-		n += (size_t)snprintf(text + n, room - n, ", made at %s",
-				      weft_describe_place(report->place, place,
-							  sizeof(place)));
-		n = MIN(n, room - 1);
+		weft_describe_place(report->place, place, sizeof(place));
+		n = add(buffer, size, n, ", made at ");
+		n = add(buffer, size, n, place);
 	}
+	return n;
+}
+
+static void print(const struct weft_report *report)
+{
+	char text[2048];
+	size_t n = weft_report_format(report, text, sizeof(text) - 1);
+
+	n = MIN(n, sizeof(text) - 2);
 	text[n++] = '\n';
 	(void)!write(STDERR_FILENO, text, n); /* nobody is left to tell if this fails */
 }
 
 void weft_set_report_hook(weft_report_hook *new_hook, void *arg)
 {
-	pthread_mutex_lock(&lock);
+	if (!inside)
+		pthread_mutex_lock(&lock);
 	hook = new_hook;
 	hook_arg = arg;
-	pthread_mutex_unlock(&lock);
+	if (!inside)
+		pthread_mutex_unlock(&lock);
 }
 
 void weft_report_send(const struct weft_report *report)

@@ -58,17 +58,19 @@ static void detach_all(weft_loop *loop)
 	}
 }
 
+void weft__loop_report_open(weft_loop *loop, struct open_object *object)
+{
+	struct weft_report like = { .loop = loop, .place = object->place };
+
+	weft__report(WEFT_WARNING, &like, "loop \"%s\" was closed with %s still open",
+		     loop->name, object->what);
+	loop_untrack(object);
+}
+
 static void report_open(weft_loop *loop)
 {
-	list_for_each_safe (link, &loop->open) {
-		struct open_object *object = list_entry(link, struct open_object, link);
-		struct weft_report like = { .loop = loop, .place = object->place };
-
-		weft__report(WEFT_WARNING, &like,
-			     "loop \"%s\" was closed with %s still open", loop->name,
-			     object->what);
-		list_unlink(link);
-	}
+	list_for_each_safe (link, &loop->open)
+		weft__loop_report_open(loop, list_entry(link, struct open_object, link));
 }
 
 /* What is queued or due later is dropped; recycled handles are freed. */

@@ -333,4 +333,7 @@ static inline void loop_untrack(struct open_object *object)
 	list_unlink(&object->link);
 }
 
+/* While the loop closes: this one is still open. */
+void weft__loop_report_open(weft_loop *loop, struct open_object *object);
+
 #endif

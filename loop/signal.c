@@ -7,6 +7,8 @@
  * control thread's.
  */
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <weft/signal.h>
 
@@ -16,6 +18,8 @@
 
 struct signal_handler {
 	struct list link; /* in loop->signals */
+	struct open_object open;
+	char what[32]; /* of `open` */
 	weft_loop *loop;
 	int signo;
 	weft_signal_callback *fn;
@@ -93,6 +97,13 @@ int weft_loop_add_signal_handler(weft_loop *loop, int signo, weft_signal_callbac
 			       : weft_error_set(r, "signal %d cannot be handled", signo);
 	}
 	list_push_back(&loop->signals, &handler->link);
+	if (sigabbrev_np(signo))
+		snprintf(handler->what, sizeof(handler->what), "a handler of SIG%s",
+			 sigabbrev_np(signo));
+	else
+		snprintf(handler->what, sizeof(handler->what), "a handler of signal %d",
+			 signo);
+	loop_track(loop, &handler->open, handler->what, __builtin_return_address(0));
 	return 0;
 }
 
@@ -112,6 +123,7 @@ bool weft_loop_remove_signal_handler(weft_loop *loop, int signo)
 		list_unlink(&handler->message.link);
 	}
 	list_unlink(&handler->link);
+	loop_untrack(&handler->open);
 	free(handler);
 	return true;
 }
@@ -121,7 +133,10 @@ void weft__loop_remove_signals(weft_loop *loop)
 	while (!list_is_empty(&loop->signals)) {
 		struct list *link = loop->signals.next;
 
-		(void)weft_loop_remove_signal_handler(
-			loop, list_entry(link, struct signal_handler, link)->signo);
+		struct signal_handler *handler =
+			list_entry(link, struct signal_handler, link);
+
+		weft__loop_report_open(loop, &handler->open);
+		(void)weft_loop_remove_signal_handler(loop, handler->signo);
 	}
 }

@@ -8,7 +8,6 @@
  */
 #include "task/runner.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -231,41 +230,67 @@ __attribute__((noinline)) int weft_run_with(weft_fn *fn, void *arg,
 struct until {
 	struct future_waiter waiter;
 	weft_loop *loop;
-	atomic_bool told;
+	weft_future *future;
+	struct handle message; /* to the loop, for a future that any thread may settle */
+	bool settled;
 };
 
-static void stop_loop(struct future_waiter *waiter)
+static void end_run(void *arg)
+{
+	struct until *until = arg;
+
+	until->settled = true;
+	until->loop->stop = true;
+}
+
+static void on_settled(struct future_waiter *waiter)
 {
 	struct until *until = container_of(waiter, struct until, waiter);
-	weft_loop *loop = weft_loop_ref(until->loop);
 
-	/* U1: the waiter is not touched any more; pairs with U2. */
-	atomic_store_explicit(&until->told, true, memory_order_release);
-	weft_loop_stop(loop);
-	weft_loop_unref(loop);
+	if (until->future->is_shared)
+		(void)weft__loop_post(until->loop, &until->message); /* open: it runs */
+	else
+		end_run(until);
+}
+
+static int run_until(struct until *until)
+{
+	weft_loop *loop = until->loop;
+
+	do
+		weft__loop_round(loop, WEFT_FOREVER);
+	while (!loop->stop);
+	if (!until->settled && weft__future_remove_waiter(until->future, &until->waiter))
+		return weft_error_set(-EINTR,
+				      "the loop was stopped before the future settled");
+	/* Its message may still be on the way, and must not reach us later, nor end another run. */
+	while (!until->settled)
+		weft__loop_round(loop, WEFT_FOREVER);
+	return 0;
 }
 
 int weft_loop_run_until(weft_loop *loop, weft_future *future)
 {
-	struct until until = { .waiter.notify = stop_loop, .loop = loop };
+	struct until until = {
+		.waiter.notify = on_settled,
+		.loop = loop,
+		.future = future,
+	};
 	int r;
 
 	if (!future->is_shared && future->loop != loop)
-		return weft_error_set(-EPERM,
-				      "weft_loop_run_until(): the future is local to loop "
-				      "\"%s\": run that, or make a shared future",
-				      future->loop->name);
-	if (!weft__future_add_waiter(future, &until.waiter))
-		return 0;
-	r = weft_loop_run(loop);
-	if (weft__future_remove_waiter(future, &until.waiter))
-		return r < 0 ? r
-			     : weft_error_set(
-				       -EINTR,
-				       "the loop was stopped before the future settled");
-	/* U2: whoever settles it is done with the waiter. If it was not its stop that ended the
-	 * run, that is for nobody: the next run returns early once. */
-	while (!atomic_load_explicit(&until.told, memory_order_acquire))
-		sched_yield();
+		return weft_error_set(
+			-EPERM,
+			"weft_loop_run_until(): the future is local to loop "
+			"\"%s\": run that, or make a shared future",
+			future->loop->name);
+	r = weft__loop_enter(loop);
+	if (r < 0)
+		return r;
+	handle_init(&until.message, HANDLE_DIRECT, end_run, &until);
+	if (weft__future_add_waiter(future, &until.waiter))
+		r = run_until(&until);
+	loop->stop = false;
+	weft__loop_leave(loop);
 	return r;
 }

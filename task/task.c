@@ -42,7 +42,6 @@ static void recycle(weft_task *task)
 	list_push_front(&tasks->pool.classes[task->stack_class].free, &task->link);
 }
 
-/* A failure that no future, group or joiner will ever tell anybody. */
 static void report_failure(const weft_task *task)
 {
 	struct weft_report report = {
@@ -60,15 +59,20 @@ static void report_failure(const weft_task *task)
 		     weft__task_describe(task, name, sizeof(name)));
 }
 
+void weft__task_report_unseen(const weft_task *task)
+{
+	if (unlikely(task->result < 0) && task->result != -ECANCELED && !task->was_seen &&
+	    !task->future)
+		report_failure(task);
+}
+
 void weft__task_unref(weft_task *task)
 {
 	if (--task->references > 0)
 		return;
 	if (task->state != TASK_DONE)
 		return; /* it goes on, and the end finds that nobody holds it */
-	if (task->result < 0 && task->result != -ECANCELED && !task->was_seen &&
-	    !task->future)
-		report_failure(task);
+	weft__task_report_unseen(task);
 	recycle(task);
 }
 

@@ -223,6 +223,8 @@ int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
 		   const struct weft_spawn_options *options, const void *place, bool keep,
 		   weft_task **out);
 void weft__task_unref(weft_task *task);
+/* Of a task that has ended: a failure that no future, group or joiner will tell is reported. */
+void weft__task_report_unseen(const weft_task *task);
 /* The running task has returned: tells everybody. Its stack may run the next one. */
 void weft__task_end(weft_task *task);
 /* The name, also that of the function if it was given none. */

@@ -52,11 +52,64 @@ static void enter_tasks(weft_loop *loop)
 	fibre_init_thread(&tasks_of(loop)->fibre);
 }
 
+struct slab_copy {
+	const weft_loop *loop;
+	size_t n_before; /* slabs of the loop to be passed over */
+	bool found;
+	struct slab slab;
+};
+
+/* Under the lock of the slabs. */
+static void copy_slab(const struct slab *slab, void *arg)
+{
+	struct slab_copy *copy = arg;
+
+	if (copy->found || slab->loop != copy->loop || copy->n_before-- > 0)
+		return;
+	copy->found = true;
+	copy->slab.base = slab->base;
+	copy->slab.stride = slab->stride;
+	/* Relaxed: cut by this thread, or by one that left the loop to it. */
+	atomic_init(&copy->slab.n_cut,
+		    atomic_load_explicit(&slab->n_cut, memory_order_relaxed));
+}
+
+static void report_unseen_in(const struct slab *slab)
+{
+	size_t n = atomic_load_explicit(&slab->n_cut, memory_order_relaxed);
+
+	for (size_t i = 0; i < n; i++) {
+		const weft_task *task = weft__slab_block(slab, i, sizeof(*task));
+
+		if (task->state == TASK_DONE)
+			weft__task_report_unseen(task);
+	}
+}
+
+/*
+ * Whoever still holds a task that has ended never asked for its result, and now cannot. Without
+ * the lock while a report is sent: its hook may want a dump.
+ */
+static void report_unseen(weft_loop *loop)
+{
+	struct slab_copy copy = { .loop = loop };
+
+	for (size_t n = 0;; n++) {
+		copy.n_before = n;
+		copy.found = false;
+		weft__slab_each(copy_slab, &copy);
+		if (!copy.found)
+			return;
+		report_unseen_in(&copy.slab);
+	}
+}
+
 static void close_tasks(weft_loop *loop)
 {
 	struct tasks *tasks = tasks_of(loop);
 
 	weft__future_drop_callbacks(loop);
+	report_unseen(loop);
 	if (!tasks->n_abandoned) /* what abandoned tasks can reach is kept, their stacks
 				    included */
 		weft__stack_pool_fini(&tasks->pool);

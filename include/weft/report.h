@@ -40,7 +40,13 @@ struct weft_report {
 	const void *place;
 };
 
-/** weft_report_hook - called on any thread, one call at a time; must not block for long */
+/**
+ * weft_report_hook - called on any thread, one call at a time; must not block for long
+ *
+ * What is reported while the hook runs on the same thread goes to stderr: its own failures, and
+ * a report that it sends on by weft_report_send(), for the line that it would have been without
+ * a hook. A hook must not wait, not even in a task, and not longjmp() out of itself.
+ */
 typedef void weft_report_hook(const struct weft_report *report, void *arg);
 
 /**
@@ -61,6 +67,19 @@ WEFT_API void weft_set_report_hook(weft_report_hook *hook, void *arg);
  * Cancellation point: no.
  */
 WEFT_API void weft_report_send(const struct weft_report *report);
+
+/**
+ * weft_report_format() - a report as text, as it is printed where there is no hook
+ * @report: borrowed
+ * @buffer: receives the text, always terminated
+ * @size:   bytes at @buffer; 0 only counts
+ *
+ * Return: bytes the whole text needs, without the terminator.
+ *
+ * Thread: any.
+ * Cancellation point: no.
+ */
+WEFT_API size_t weft_report_format(const struct weft_report *report, char *buffer, size_t size);
 
 /**
  * weft_describe_place() - a code address as text, "serve (server.c:42)"

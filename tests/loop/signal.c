@@ -6,8 +6,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include "tests/reports.h"
 #include "tests/test.h"
 
 struct seen {
@@ -198,6 +200,30 @@ Test(signal, that_is_on_its_way_when_the_handler_goes_is_dropped)
 		cr_expect_eq(seen.n, 0);
 		cr_expect_eq(weft_loop_close(seen.loop), 0);
 	}
+}
+
+__attribute__((noinline)) static void add_two_handlers(struct seen *seen)
+{
+	cr_expect_eq(weft_loop_add_signal_handler(seen->loop, SIGUSR1, on_signal, seen), 0);
+	cr_expect_eq(weft_loop_add_signal_handler(seen->loop, SIGRTMIN + 1, on_signal, seen),
+		     0);
+}
+
+Test(signal, whose_handler_is_left_at_the_end_is_named_with_who_added_it)
+{
+	struct seen seen = seen_begin();
+	char real_time[64];
+
+	snprintf(real_time, sizeof(real_time), "a handler of signal %d still open",
+		 SIGRTMIN + 1);
+	reports_begin();
+	add_two_handlers(&seen);
+	cr_expect_eq(weft_loop_close(seen.loop), 0);
+	cr_expect_eq(reports_count(), 2);
+	cr_expect_eq(reports_severity("a handler of SIGUSR1 still open"), WEFT_WARNING);
+	cr_expect_eq(strncmp(reports_place("SIGUSR1"), "add_two_handlers", 16), 0, "%s",
+		     reports_place("SIGUSR1"));
+	cr_expect_eq(reports_with(real_time), 1, "%s", real_time);
 }
 
 static void write_to_closed(void *arg)
