@@ -5,6 +5,8 @@
 #include <weft/timeout.h>
 
 #include "http/client.h"
+#include "loop/loop.h"
+#include "task/task.h"
 
 #define MAX_CONNECTIONS 100
 #define MAX_REDIRECTS	10
@@ -38,9 +40,7 @@ int weft_http_client_new(const struct weft_http_client_options *options,
 	int r;
 
 	if (!loop)
-		return weft_error_set(
-			-EPERM, "weft_http_client_new() needs a loop that runs on this "
-				"thread: call it in a task");
+		return weft__loop_none(__func__);
 	if (options) {
 		r = check_options(options);
 		if (r < 0)
@@ -66,8 +66,8 @@ void weft_http_client_free(weft_http_client *client)
 {
 	if (!client)
 		return;
-	weft_assert(client->loop == weft_loop_current(),
-		    "weft_http_client_free() was called away from the client's loop");
+	if (!loop_must_be_mine(client->loop, __func__))
+		return;
 	weft__http_pool_fini(&client->pool);
 	free(client);
 }
@@ -233,8 +233,11 @@ int weft_http_fetch(weft_http_client *client, const char *method, const char *ur
 	struct weft_timeout timeout;
 	int r;
 
-	if (client->loop != weft_loop_current())
-		return weft_error_set(-EPERM, "the client belongs to another loop");
+	if (!task_current())
+		return weft__task_none(__func__);
+	r = loop_check(client->loop, __func__);
+	if (r < 0)
+		return r;
 	r = check_request(method, fetch.options);
 	if (r < 0)
 		return r;

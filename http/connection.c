@@ -367,7 +367,10 @@ int weft_http_serve_connection(weft_stream *stream, void *arg)
 	const struct weft_http_app *app = arg;
 	struct connection c = { .app = app, .stream = stream };
 	enum next next;
+	int r = weft__stream_check(stream, __func__);
 
+	if (r < 0)
+		return r;
 	if (app->error < 0)
 		return weft_error_set(app->error, "%s",
 				      app->problem ? app->problem

@@ -16,6 +16,7 @@
 #include "http/out.h"
 #include "http/request.h"
 #include "http/status.h"
+#include "net/stream.h"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
@@ -75,8 +76,11 @@ void weft_http_reply_header(weft_http_request *request, const char *name,
 			    const char *value)
 {
 	struct http_reply *reply = &request->reply;
-	int r = 0;
+	int r = weft__stream_check_loop(request->stream, __func__);
 
+	weft_assert(r != -EPERM, "%s", weft_error_text(r));
+	if (r < 0)
+		return;
 	if (reply->state != HTTP_REPLY_NONE) {
 		weft__report(WEFT_WARNING, NULL,
 			     "the header %.50s comes after the reply that it "
@@ -265,8 +269,10 @@ int weft_http_reply(weft_http_request *request, int status, const char *type,
 		    struct weft_bytes body)
 {
 	struct reply_head head = { status, type, (int64_t)body.size };
-	int r;
+	int r = weft__stream_check(request->stream, __func__);
 
+	if (r < 0)
+		return r;
 	r = check_reply(request, &head);
 	if (r == -EALREADY)
 		return r;
@@ -282,8 +288,10 @@ int weft_http_reply_text(weft_http_request *request, int status, const char *for
 	const size_t size = sizeof(request->text_scratch);
 	char *text = request->text_scratch;
 	va_list args;
-	int n;
+	int n = weft__stream_check(request->stream, __func__);
 
+	if (n < 0)
+		return n;
 	va_start(args, format);
 	n = vsnprintf(text, size, format, args);
 	va_end(args);
@@ -308,8 +316,10 @@ int weft_http_reply_begin(weft_http_request *request, int status, const char *ty
 			  int64_t length)
 {
 	struct reply_head head = { status, type, length };
-	int r;
+	int r = weft__stream_check(request->stream, __func__);
 
+	if (r < 0)
+		return r;
 	r = check_reply(request, &head);
 	if (r == -EALREADY)
 		return r;
@@ -334,7 +344,10 @@ int weft_http_reply_write(weft_http_request *request, const void *data, size_t s
 {
 	struct http_reply *reply = &request->reply;
 	struct iovec part;
+	int r = weft__stream_check(request->stream, __func__);
 
+	if (r < 0)
+		return r;
 	if (reply->state != HTTP_REPLY_BEGUN)
 		return weft_error_set(-EALREADY,
 				      "a reply is written in pieces between "

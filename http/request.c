@@ -106,19 +106,24 @@ bool weft__http_request_route(struct weft_http_request *request)
 
 /* ---- Target ---- */
 
+static bool is_here(const weft_http_request *request, const char *function)
+{
+	return weft__stream_check_loop(request->stream, function) == 0;
+}
+
 const char *weft_http_request_method(const weft_http_request *request)
 {
-	return request->method;
+	return is_here(request, __func__) ? request->method : "";
 }
 
 const char *weft_http_request_path(const weft_http_request *request)
 {
-	return request->path;
+	return is_here(request, __func__) ? request->path : "";
 }
 
 const char *weft_http_request_query_string(const weft_http_request *request)
 {
-	return request->query;
+	return is_here(request, __func__) ? request->query : "";
 }
 
 static const char *make_param(const struct weft_http_request *request, int i)
@@ -138,6 +143,8 @@ const char *weft_http_request_param(const weft_http_request *request, const char
 {
 	const struct http_route *route = request->match.route;
 
+	if (!is_here(request, __func__))
+		return NULL;
 	for (int i = 0; i < route->n_names; i++)
 		if (!strcmp(route->names[i], name))
 			return request->extra->params[i] ? request->extra->params[i]
@@ -150,7 +157,8 @@ const char *weft_http_request_query(const weft_http_request *request, const char
 	struct http_slice slice;
 	char *value;
 
-	if (!weft__http_query_find(request->query, request->head.target.query.size, name,
+	if (!is_here(request, __func__) ||
+	    !weft__http_query_find(request->query, request->head.target.query.size, name,
 				   &slice))
 		return NULL;
 	value = weft__http_memory_alloc(&request->extra->memory, slice.size + 1);
@@ -161,8 +169,7 @@ const char *weft_http_request_query(const weft_http_request *request, const char
 
 /* ---- Headers ---- */
 
-const struct weft_http_header *weft_http_request_headers(const weft_http_request *request,
-							 size_t *n_headers)
+static const struct weft_http_header *make_headers(const weft_http_request *request)
 {
 	const struct http_fields *fields = &request->head.fields;
 
@@ -170,19 +177,29 @@ const struct weft_http_header *weft_http_request_headers(const weft_http_request
 		weft__http_headers_make(fields, request->text);
 		request->extra->has_headers = true;
 	}
-	*n_headers = fields->n;
 	return fields->n ? &fields->items->header : NULL;
+}
+
+const struct weft_http_header *weft_http_request_headers(const weft_http_request *request,
+							 size_t *n_headers)
+{
+	if (!is_here(request, __func__)) {
+		*n_headers = 0;
+		return NULL;
+	}
+	*n_headers = request->head.fields.n;
+	return make_headers(request);
 }
 
 const char *weft_http_request_header(const weft_http_request *request, const char *name)
 {
-	size_t n;
-	const struct weft_http_header *headers = weft_http_request_headers(request, &n);
-
-	return weft__http_headers_find(headers, n, name, &request->extra->memory);
+	if (!is_here(request, __func__))
+		return NULL;
+	return weft__http_headers_find(make_headers(request), request->head.fields.n,
+				       name, &request->extra->memory);
 }
 
 const weft_stream *weft_http_request_stream(const weft_http_request *request)
 {
-	return request->stream;
+	return is_here(request, __func__) ? request->stream : NULL;
 }

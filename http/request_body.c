@@ -11,6 +11,7 @@
 
 #include "http/request.h"
 #include "http/watch.h"
+#include "net/stream.h"
 
 #define BODY_BYTES_PER_SEC 1024
 /* What is thrown away of a body that nobody read, for the sake of keeping the connection.
@@ -104,8 +105,10 @@ static int tell_to_continue(struct weft_http_request *request)
 
 ssize_t weft_http_request_read(weft_http_request *request, void *buffer, size_t size)
 {
-	int r;
+	int r = weft__stream_check(request->stream, __func__);
 
+	if (r < 0)
+		return r;
 	if (request->body.has_ended)
 		return 0;
 	r = tell_to_continue(request);
@@ -160,8 +163,10 @@ int weft_http_request_body(weft_http_request *request, struct weft_bytes *body)
 {
 	struct http_whole_body *whole = &request->whole;
 	ssize_t n;
-	int r;
+	int r = weft__stream_check(request->stream, __func__);
 
+	if (r < 0)
+		return r;
 	while (!request->body.has_ended) {
 		if (whole->size == whole->capacity) {
 			r = request->body.kind == HTTP_BODY_LENGTH

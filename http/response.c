@@ -4,7 +4,9 @@
 #include <weft/task.h>
 
 #include "http/client.h"
+#include "loop/loop.h"
 #include "net/stream.h"
+#include "task/task.h"
 
 /* The first memory for a body of unknown size. */
 #define WHOLE_FIRST ((size_t)4096)
@@ -31,7 +33,7 @@ void weft__http_response_let_go(struct weft_http_response *response)
 
 void weft_http_response_free(weft_http_response *response)
 {
-	if (!response)
+	if (!response || !loop_must_be_mine(response->client->loop, __func__))
 		return;
 	weft__http_response_let_go(response);
 	weft__http_response_head_fini(&response->head);
@@ -45,22 +47,29 @@ void weft_http_response_free(weft_http_response *response)
 
 int weft_http_response_status(const weft_http_response *response)
 {
-	return response->head.status;
+	int r = loop_check(response->client->loop, __func__);
+
+	return r < 0 ? r : response->head.status;
 }
 
 const struct weft_http_header *
 weft_http_response_headers(const weft_http_response *response, size_t *n_headers)
 {
-	*n_headers = response->head.fields.n;
-	return response->head.fields.n ? &response->head.fields.items->header : NULL;
+	bool is_here = loop_check(response->client->loop, __func__) == 0;
+
+	*n_headers = is_here ? response->head.fields.n : 0;
+	return *n_headers ? &response->head.fields.items->header : NULL;
 }
 
 const char *weft_http_response_header(const weft_http_response *response,
 				      const char *name)
 {
+	const struct weft_http_header *headers;
 	size_t n;
-	const struct weft_http_header *headers = weft_http_response_headers(response, &n);
 
+	if (loop_check(response->client->loop, __func__) < 0)
+		return NULL;
+	headers = weft_http_response_headers(response, &n);
 	return weft__http_headers_find(headers, n, name, response->memory);
 }
 
@@ -78,10 +87,21 @@ static int explain(const struct weft_http_response *response, int error)
 	return error;
 }
 
+/* In a task, on the client's loop? */
+static int check(const struct weft_http_response *response, const char *function)
+{
+	if (!task_current())
+		return weft__task_none(function);
+	return loop_check(response->client->loop, function);
+}
+
 ssize_t weft_http_response_read(weft_http_response *response, void *buffer, size_t size)
 {
-	ssize_t n = weft__http_body_read(&response->body, buffer, size);
+	ssize_t n = check(response, __func__);
 
+	if (n < 0)
+		return n;
+	n = weft__http_body_read(&response->body, buffer, size);
 	if (n < 0)
 		return explain(response, (int)n);
 	if (response->body.has_ended)
@@ -119,8 +139,10 @@ int weft_http_response_body(weft_http_response *response, size_t max_bytes,
 			    struct weft_bytes *body)
 {
 	ssize_t n;
-	int r;
+	int r = check(response, __func__);
 
+	if (r < 0)
+		return r;
 	while (!response->body.has_ended) {
 		if (response->whole_size == response->whole_capacity) {
 			r = make_room(response, max_bytes);

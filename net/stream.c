@@ -129,6 +129,11 @@ int weft__stream_check(const weft_stream *stream, const char *function)
 	return loop_check(stream->descriptor.loop, function);
 }
 
+int weft__stream_check_loop(const weft_stream *stream, const char *function)
+{
+	return loop_check(stream->descriptor.loop, function);
+}
+
 void weft__stream_fault(const void *data, size_t size)
 {
 	/* The kernel does not say which byte it was. */

@@ -11,6 +11,11 @@
 
 #include "base/base.h"
 
+/* Refuses what was called outside a task, or away from the stream's loop. 0 or -EPERM. */
+int weft__stream_check(const weft_stream *stream, const char *function);
+/* The same where it need not be a task. */
+int weft__stream_check_loop(const weft_stream *stream, const char *function);
+
 /*
  * Waits until more than `more_than` bytes are buffered and lends all that are, until the next
  * read. The caller limits how far it asks. Return: how many are buffered, `more_than` or less

@@ -120,8 +120,6 @@ static inline void stream_ref(weft_stream *stream)
 
 void weft__stream_unref(weft_stream *stream);
 
-/* May the calling task use it? 0, or -EPERM explained in the name of `function`. */
-int weft__stream_check(const weft_stream *stream, const char *function);
 
 /* The kernel found an address of the caller's in a guard: tells of the overflow, and ends. */
 void weft__stream_fault(const void *data, size_t size);

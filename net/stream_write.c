@@ -264,8 +264,10 @@ int weft_stream_printf(weft_stream *stream, const char *format, ...)
 {
 	char text[PRINTF_BUFFER];
 	va_list args;
-	int n, r;
+	int n, r = weft__stream_check(stream, __func__);
 
+	if (r < 0)
+		return r;
 	va_start(args, format);
 	n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);

@@ -109,10 +109,17 @@ void weft_barrier_abort(struct weft_barrier *barrier)
 
 size_t weft_barrier_waiting(const struct weft_barrier *shown)
 {
-	return ((const struct barrier *)(const void *)shown)->n_waiting;
+	const struct barrier *barrier = (const struct barrier *)(const void *)shown;
+
+	if (!barrier->loop || !loop_must_be_mine(barrier->loop, __func__))
+		return 0;
+	return barrier->n_waiting;
 }
 
 bool weft_barrier_is_broken(const struct weft_barrier *shown)
 {
-	return ((const struct barrier *)(const void *)shown)->is_broken;
+	const struct barrier *barrier = (const struct barrier *)(const void *)shown;
+
+	return barrier->loop && loop_must_be_mine(barrier->loop, __func__) &&
+	       barrier->is_broken;
 }

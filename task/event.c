@@ -47,7 +47,9 @@ void weft_event_clear(struct weft_event *shown)
 
 bool weft_event_is_set(const struct weft_event *shown)
 {
-	return ((const struct event *)(const void *)shown)->is_set;
+	const struct event *event = (const struct event *)(const void *)shown;
+
+	return event->loop && loop_must_be_mine(event->loop, __func__) && event->is_set;
 }
 
 int weft_event_wait(struct weft_event *shown)

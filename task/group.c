@@ -127,14 +127,15 @@ void weft__group_child_ended(struct group *group, weft_task *child)
 }
 
 static weft_task *spawn(struct group *group, weft_fn *fn, void *arg,
-			const struct weft_spawn_options *options, const void *place)
+			const struct weft_spawn_options *options, const void *place,
+			const char *function)
 {
 	weft_task *child;
 	int r;
 
-	weft_assert(
-		group->scope.task && loop_is_mine(group->scope.task->loop),
-		"weft_group_spawn() was called on another thread, or after the group's end");
+	weft_assert(group->scope.task && loop_is_mine(group->scope.task->loop),
+		    "%s() was called on another thread, or after the group's end",
+		    function);
 	if (options &&
 	    weft__has_reserved(options->reserved, ARRAY_SIZE(options->reserved)))
 		r = weft_error_set(
@@ -158,7 +159,7 @@ __attribute__((noinline)) weft_task *weft_group_spawn(struct weft_group *group,
 						      weft_fn *fn, void *arg)
 {
 	return spawn((struct group *)(void *)group, fn, arg, NULL,
-		     __builtin_return_address(0));
+		     __builtin_return_address(0), __func__);
 }
 
 __attribute__((noinline)) weft_task *
@@ -166,7 +167,7 @@ weft_group_spawn_with(struct weft_group *group, weft_fn *fn, void *arg,
 		      const struct weft_spawn_options *options)
 {
 	return spawn((struct group *)(void *)group, fn, arg, options,
-		     __builtin_return_address(0));
+		     __builtin_return_address(0), __func__);
 }
 
 /* ---- The end ---- */
@@ -283,7 +284,7 @@ static int run_call(void *arg)
 static void spawn_call(struct group *group, struct weft_call *call, const void *place)
 {
 	struct weft_spawn_options options = { .name = call->name };
-	weft_task *child = spawn(group, run_call, call, &options, place);
+	weft_task *child = spawn(group, run_call, call, &options, place, "weft_gather");
 
 	if (child)
 		child->name_of = (const void *)(uintptr_t)call->fn;

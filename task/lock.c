@@ -66,5 +66,7 @@ void weft_lock_release(struct weft_lock *shown)
 
 bool weft_lock_is_locked(const struct weft_lock *shown)
 {
-	return ((const struct lock *)(const void *)shown)->holder != NULL;
+	const struct lock *lock = (const struct lock *)(const void *)shown;
+
+	return lock->loop && loop_must_be_mine(lock->loop, __func__) && lock->holder;
 }

@@ -286,7 +286,7 @@ int weft_queue_get_nowait_sized(weft_queue *queue, void *item, size_t size)
 
 size_t weft_queue_size(const weft_queue *queue)
 {
-	return queue->n_items;
+	return loop_must_be_mine(queue->loop, __func__) ? queue->n_items : 0;
 }
 
 /* ---- Finishing ---- */

@@ -266,7 +266,9 @@ const char *weft_task_name(const weft_task *task)
 	weft_task *named =
 		(weft_task *)(uintptr_t)task; /* its default name is looked up once */
 
-	if (!task->name[0] && loop_check(task->loop, __func__) == 0)
+	if (loop_check(task->loop, __func__) < 0)
+		return "";
+	if (!task->name[0])
 		weft__symbol_name(task->name_of, named->name, sizeof(named->name));
 	return task->name;
 }

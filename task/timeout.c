@@ -93,7 +93,9 @@ int weft_timeout_reschedule(struct weft_timeout *shown, weft_time deadline)
 
 bool weft_timeout_expired(const struct weft_timeout *timeout)
 {
-	return ((const struct timeout *)(const void *)timeout)->expired;
+	const struct timeout *mine = (const struct timeout *)(const void *)timeout;
+
+	return loop_must_be_mine(mine->timer.loop, __func__) && mine->expired;
 }
 
 int weft_timeout_end(struct weft_timeout *timeout, int result)

@@ -62,7 +62,7 @@ WEFT_API int weft_timeout_reschedule(struct weft_timeout *timeout, weft_time dea
  *
  * Return: true if it did, whatever came of it.
  *
- * Thread: task.
+ * Thread: loop.
  * Cancellation point: no.
  */
 WEFT_API bool weft_timeout_expired(const struct weft_timeout *timeout);

@@ -255,7 +255,7 @@ Test(client, needs_a_loop)
 	weft_http_client *client;
 
 	cr_expect_eq(weft_http_client_new(NULL, &client), -EPERM);
-	cr_expect(strstr(weft_error_text(-EPERM), "call it in a task"));
+	cr_expect(strstr(weft_error_text(-EPERM), "on a thread without a loop"));
 }
 
 /* ---- Memory ---- */

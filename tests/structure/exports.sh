@@ -26,6 +26,7 @@ declared "$WEFT_SOURCE"/include/weft/*.h >"$TMPDIR/declared"
 check "libweft.so exports something" test -s "$TMPDIR/exported"
 expect_empty "what is exported is called weft_*" "$(not_public <"$TMPDIR/exported")"
 expect_empty "what is exported is declared" "$(comm -23 "$TMPDIR/exported" "$TMPDIR/declared")"
+expect_empty "what is declared is exported" "$(comm -13 "$TMPDIR/exported" "$TMPDIR/declared")"
 expect_empty "what our files share is called weft_* or weft__*" \
     "$(exported "$archive" -g | grep -v '^weft_')"
 
