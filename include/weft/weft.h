@@ -14,6 +14,7 @@
 #include <weft/timeout.h>
 #include <weft/sync.h>
 #include <weft/queue.h>
+#include <weft/channel.h>
 #include <weft/executor.h>
 #include <weft/signal.h>
 #include <weft/serve.h>
