@@ -74,6 +74,18 @@ static bool take_value(const struct command *command, const struct option_row *r
 	return false;
 }
 
+/* Of the options that are told: how many may be meant by "--NAME" or "--NAME=VALUE"? */
+static int count_meant(const struct command *command, const char *argument)
+{
+	size_t length = strcspn(argument + 2, "=");
+	int n = strncmp("help", argument + 2, length) == 0;
+
+	for (size_t i = 0; i < command->n_options; i++)
+		n += command->options[i].help &&
+		     strncmp(command->options[i].name, argument + 2, length) == 0;
+	return n;
+}
+
 /* After getopt_long() has refused something: it leaves in optopt what it knows about it.
  */
 static void complain_about(const struct command *command, int problem,
@@ -87,13 +99,17 @@ static void complain_about(const struct command *command, int problem,
 	else if (optopt >= ROW_BASE)
 		tool_complain(name, "--%s takes no value",
 			      command->options[optopt - ROW_BASE].name);
-	else if (optopt && optopt != 'h')
+	else if (optopt == 'h')
+		tool_complain(name, "--help takes no value");
+	else if (optopt)
 		tool_complain(name, "there is no option -%c; see weft %s --help", optopt,
 			      name);
-	else
-		tool_complain(name,
-			      "%s is no option, or could be several; see weft %s --help",
+	else if (count_meant(command, argument) > 1)
+		tool_complain(name, "%s could be several options; see weft %s --help",
 			      argument, name);
+	else
+		tool_complain(name, "there is no option %s; see weft %s --help", argument,
+			      name);
 }
 
 enum options_outcome options_parse(const struct command *command, int argc, char **argv,

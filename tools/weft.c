@@ -40,7 +40,8 @@ static void help(FILE *out)
 
 static int unknown(const char *name)
 {
-	tool_complain(NULL, "there is no command \"%s\"; see weft help", name);
+	tool_complain(NULL, "there is no %s \"%s\"; see weft help",
+		      name[0] == '-' ? "option" : "command", name);
 	return TOOL_USAGE;
 }
 

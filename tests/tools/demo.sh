@@ -36,9 +36,10 @@ refuses() {
 }
 
 refuses "an unknown command" 'weft: there is no command "dmeo"; see weft help' dmeo
+refuses "an unknown option of weft itself" 'weft: there is no option "-V"; see weft help' -V
 refuses "help for an unknown command" 'weft: there is no command "dmeo"; see weft help' help dmeo
 refuses "an unknown option" \
-    'weft demo: --proceses is no option, or could be several; see weft demo --help' \
+    'weft demo: there is no option --proceses; see weft demo --help' \
     demo --proceses 2
 refuses "an unknown letter" 'weft demo: there is no option -p; see weft demo --help' demo -p 2
 refuses "an argument that is no option" \
