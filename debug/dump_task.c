@@ -93,7 +93,7 @@ static void leave_out_our_own(struct dump *dump, bool is_suspended)
 		const char *name = name_of_frame(dump, &frames->of[frames->n - 1]);
 
 		if (!begins_with(name, "weft__stack_") &&
-		    !begins_with(name, "task_main") && !begins_with(name, "libweft.so"))
+		    !begins_with(name, "weft__task_main") && !begins_with(name, "libweft.so"))
 			break;
 		frames->n--;
 	}

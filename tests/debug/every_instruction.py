@@ -83,7 +83,7 @@ class Follower:
         elif owner in self.known and values != self.known[owner]:
             raise Wrong("recovers the registers of %s as %s, which were %s: %s"
                         % (owner, values, self.known[owner], names))
-        if owner != "main" and names[at + 1:at + 2] != ["task_main"]:
+        if owner != "main" and names[at + 1:at + 2] != ["weft__task_main"]:
             raise Wrong("does not say who called %s: %s" % (owner, names))
 
 
