@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "task/lock.h"
 #include "task/switch.h"
 
 enum { MOST_LOOKS = 3, WHAT_BYTES = 48 };
@@ -268,6 +269,11 @@ static void add_wait(struct dump *dump, const struct task_view *view)
 	}
 	weft__out_add(out, ": ");
 	weft__out_foreign(out, what, sizeof(what) - 1);
+	if (park.awaited_lock &&
+	    !weft__peek(&dump->peek,
+			(uintptr_t)park.awaited_lock + offsetof(struct lock, holder),
+			&park.awaited, sizeof(park.awaited)))
+		park.awaited = NULL;
 	add_other(dump, " (", park.awaited, ")");
 	since = weft__clock() - park.since;
 	if (park.since > 0 && since >= 0) {

@@ -59,7 +59,7 @@ static int check(struct condition *condition, struct lock *lock, const weft_task
 
 	if (r < 0)
 		return r;
-	if (lock->holder != me)
+	if (!lock_is_of(lock, me))
 		return weft_error_set(-EPERM,
 				      "weft_condition_wait() with a lock that the task "
 				      "does not hold: acquire it first");
@@ -75,7 +75,12 @@ int weft_condition_wait(struct weft_condition *shown, struct weft_lock *shown_lo
 	struct condition *condition = condition_of(shown);
 	weft_task *me = task_current();
 	struct condition_wait wait = {
-		.waiter.park = { .what = "condition", .cancel = leave_condition },
+		.waiter.park = {
+			.what = "condition",
+			.cancel = leave_condition,
+			.awaited_lock = lock_of(shown_lock),
+			.outlasts_cancel = true,
+		},
 		.lock = lock_of(shown_lock),
 	};
 	int r;
@@ -109,7 +114,7 @@ static void notify(struct condition *condition, size_t n, const char *function)
 		function);
 	if (!condition->lock)
 		return;
-	weft_assert(task_current() && condition->lock->holder == task_current(),
+	weft_assert(task_current() && lock_is_of(condition->lock, task_current()),
 		    "%s() was called by a task that does not hold the condition's lock: "
 		    "acquire it before what it protects is changed",
 		    function);

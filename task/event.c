@@ -62,5 +62,5 @@ int weft_event_wait(struct weft_event *shown)
 	r = weft__belongs_here(&event->loop, __func__);
 	if (unlikely(r < 0))
 		return r;
-	return event->is_set ? 0 : weft__wait_in_line(&event->line, "event", NULL, NULL);
+	return event->is_set ? 0 : weft__wait_in_line_for(&event->line, "event", NULL);
 }

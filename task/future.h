@@ -69,6 +69,8 @@ weft_future *weft__future_of_task(weft_task *task);
 /* A shared one, for work of a kind; `place` is who asked for it. NULL without memory. */
 weft_future *weft__future_new_work(const struct future_work *work, void *owner,
 				   const void *place);
+/* The task whose end settles it, if it is one of this thread's loop; else NULL. */
+weft_task *weft__future_task_here(const weft_future *future);
 void weft__future_settle_task(weft_future *future, weft_task *task);
 void weft__future_forget_task(weft_future *future);
 /* Somebody got its outcome by another way. */

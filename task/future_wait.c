@@ -6,6 +6,7 @@
  * anywhere. A waiter that is cancelled leaves the list; one that was taken off by the
  * settling in that moment has what it waited for, and stays until the message is there.
  */
+#include "task/cycle.h"
 #include "task/future.h"
 
 #include <time.h>
@@ -56,7 +57,7 @@ int weft_future_await(weft_future *future)
 	weft_task *me = task_current();
 	struct await await = {
 		.waiter.notify = notify_task,
-		.park = { .what = "future", .cancel = leave_future, .awaited = NULL },
+		.park = { .what = "future", .cancel = leave_future },
 		.future = future,
 	};
 	int r;
@@ -67,15 +68,14 @@ int weft_future_await(weft_future *future)
 		return weft__loop_refuse(future->loop, __func__);
 	if (future_is_settled(future))
 		return 0;
-	if (!future->is_shared && weft__is_cycle(me, future->task))
-		return weft_error_set(-EDEADLK,
-				      "awaiting this future would never end: its task "
-				      "waits for the task that awaits it");
+	await.park.awaited = weft__future_task_here(future);
+	r = cycle_check_task(&await.park);
+	if (r < 0)
+		return r;
 	r = weft__cancel_point(me);
 	if (r < 0)
 		return r;
 	await.loop = me->loop;
-	await.park.awaited = future->is_shared ? NULL : future->task;
 	handle_init(&await.message, HANDLE_DIRECT, wake_here, &await);
 	if (!weft__future_add_waiter(future, &await.waiter))
 		return 0;

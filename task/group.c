@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/report.h"
+#include "task/cycle.h"
 #include "task/future.h"
 
 struct group {
@@ -28,6 +30,16 @@ static_assert(sizeof(struct group) <= sizeof(struct weft_group), "the public siz
 weft_task *weft__group_owner(const struct group *group)
 {
 	return group->scope.task;
+}
+
+bool weft__group_is_ending(const struct group *group)
+{
+	return group->ending != NULL;
+}
+
+const struct list *weft__group_children(const struct group *group)
+{
+	return &group->children;
 }
 
 void weft_group_begin(struct weft_group *shown)
@@ -193,6 +205,29 @@ static enum cancel_answer pass_to_children(struct park *park)
 	return CANCEL_PASSED;
 }
 
+/*
+ * A child needs the caller before it can end. The wait cannot be refused, since children do not
+ * outlive the block: they are told to end, so that the caller learns of it. One that even so
+ * needs a lock of the caller's is reported, for nobody else would tell.
+ */
+static void break_cycle(struct group *group, const struct park *park, int r)
+{
+	fail(group, r, weft__error_take(r));
+	cancel_children(group);
+	r = weft__cycle_find(park);
+	if (r < 0) {
+		struct weft_report report = {
+			.error = weft_error_of(r),
+			.loop = group->scope.task->loop,
+			.task = group->scope.task,
+			.place = group->scope.task->place,
+		};
+
+		weft__report(WEFT_FAILURE, &report,
+			     "the end of a group waits for a lock that its task holds");
+	}
+}
+
 static void await_children(struct group *group)
 {
 	struct group_end end = {
@@ -203,9 +238,13 @@ static void await_children(struct group *group)
 		},
 		.group = group,
 	};
+	int r;
 
 	if (list_is_empty(&group->children))
 		return;
+	r = cycle_check_many(&end.park);
+	if (r < 0)
+		break_cycle(group, &end.park, r);
 	if (!is_over(group) && weft__deliver(group->scope.task)) {
 		group->passed = true;
 		cancel_children(group);

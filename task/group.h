@@ -12,5 +12,8 @@ struct group;
 void weft__group_child_ended(struct group *group, weft_task *child);
 /* The task that began the group. */
 weft_task *weft__group_owner(const struct group *group);
+/* Does that task wait for the children, which are these (by weft_task.sibling)? */
+bool weft__group_is_ending(const struct group *group);
+const struct list *weft__group_children(const struct group *group);
 
 #endif

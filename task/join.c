@@ -5,6 +5,7 @@
  * when the task has. If the task ended with another result, it has not taken the request,
  * which the joiner's next wait then delivers.
  */
+#include "task/cycle.h"
 #include "task/future.h"
 #include "task/task.h"
 
@@ -29,12 +30,10 @@ static int await_end(weft_task *me, weft_task *task)
 	};
 	unsigned told_before = me->n_told;
 	char name[128];
+	int r = cycle_check_task(&join.park);
 
-	if (weft__is_cycle(me, task))
-		return weft_error_set(-EDEADLK,
-				      "joining task \"%s\" would never end: it waits for "
-				      "the task that joins it",
-				      weft__task_describe(task, name, sizeof(name)));
+	if (r < 0)
+		return r;
 	weft_assert(!task->joiner,
 		    "task \"%s\" is joined twice: only its owner joins a task, others "
 		    "await weft_task_future()",

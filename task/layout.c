@@ -4,6 +4,7 @@
  */
 #include "task/layout.h"
 
+#include "task/lock.h"
 #include "task/task.h"
 
 #define FIELD(text, type, member)                                            \
@@ -46,6 +47,8 @@ static const struct layout_entry entries[] = {
 	NUMBER("state.done", TASK_DONE),
 	FIELD("park.what", struct park, what),
 	FIELD("park.awaited", struct park, awaited),
+	FIELD("park.awaited_lock", struct park, awaited_lock),
+	FIELD("lock.holder", struct lock, holder),
 	FIELD("park.task", struct park, task),
 	NUMBER("saved.n_registers", offsetof(struct switch_layout, n_registers)),
 	NUMBER("saved.pc_at", offsetof(struct switch_layout, pc_at)),

@@ -6,7 +6,23 @@
  */
 #include "task/lock.h"
 
+#include "task/cycle.h"
+
 static_assert(sizeof(struct lock) <= sizeof(struct weft_lock), "the public size");
+
+static int wait_for_lock(struct lock *lock, weft_task *me)
+{
+	struct waiter waiter = {
+		.park = { .what = "lock", .awaited_lock = lock },
+	};
+	int r;
+
+	if (lock_is_of(lock, me))
+		return weft_error_set(-EDEADLK, "the task holds this lock already: it is "
+						"not recursive");
+	r = weft__cycle_find(&waiter.park);
+	return r < 0 ? r : weft__wait_in_line(&lock->line, &waiter);
+}
 
 int weft_lock_acquire(struct weft_lock *shown)
 {
@@ -20,26 +36,18 @@ int weft_lock_acquire(struct weft_lock *shown)
 	if (unlikely(r < 0))
 		return r;
 	if (likely(!lock->holder)) {
-		lock->holder = me;
+		lock_give(lock, me);
 		return 0;
 	}
-	if (weft__is_cycle(me, lock->holder))
-		return weft_error_set(
-			-EDEADLK,
-			lock->holder == me
-				? "the task holds this lock already: it is not recursive"
-				: "this lock would never be free: its holder waits for "
-				  "the task that wants it");
-	return weft__wait_in_line(&lock->line, "lock", lock->holder, me);
+	return wait_for_lock(lock, me);
 }
 
 bool weft__lock_take_or_queue(struct lock *lock, struct waiter *waiter)
 {
 	if (!lock->holder) {
-		lock->holder = waiter->park.task;
+		lock_give(lock, waiter->park.task);
 		return true;
 	}
-	waiter->park.awaited = lock->holder;
 	weft__wait_list_push(&lock->line, waiter);
 	return false;
 }
@@ -53,14 +61,13 @@ void weft_lock_release(struct weft_lock *shown)
 	weft_assert(
 		loop_is_mine(lock->loop),
 		"weft_lock_release() was called on a thread that is not that of the lock's loop");
+	if (likely(lock_is_of(lock, lock->holder)))
+		lock->holder->n_locks--;
 	next = weft__wait_list_pop(&lock->line);
-	lock->holder = next ? next->park.task : NULL;
+	lock->holder = NULL;
 	if (!next)
 		return;
-	list_for_each (
-		link,
-		&lock->line.waiters) /* for finding cycles: whom they wait for now */
-		list_entry(link, struct waiter, link)->park.awaited = lock->holder;
+	lock_give(lock, next->park.task);
 	weft__unpark(&next->park, 0);
 }
 

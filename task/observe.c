@@ -4,6 +4,8 @@
  */
 #include "task/observe.h"
 
+#include "task/cycle.h"
+
 enum { N_FEW = 8 }; /* futures that a stack has room for */
 
 /* ---- Being told ---- */
@@ -141,9 +143,14 @@ static int park(struct observer *observer)
 int weft__observe_wait(struct observer *observer, enum weft_return_when until,
 		       const char *what)
 {
+	int r;
+
 	observer->until = until;
-	observer->park = (struct park){ .what = what, .cancel = stop_waiting };
-	return park(observer);
+	observer->park = (struct park){ .what = what,
+					.cancel = stop_waiting,
+					.awaited_all = observer };
+	r = cycle_check_many(&observer->park);
+	return r < 0 ? r : park(observer);
 }
 
 void weft__observe_end(struct observer *observer)

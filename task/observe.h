@@ -41,7 +41,7 @@ void weft__observe_begin(struct observer *observer, struct observed *all,
 			 weft_future *const *futures, size_t n);
 
 /*
- * Waits until what is told fulfils `until`; `what` is for dumps. Return: 0 or -ECANCELED. Not to
+ * Waits until what is told fulfils `until`; `what` is for dumps. Return: 0, -ECANCELED or -EDEADLK. Not to
  * be called if it is fulfilled already.
  */
 int weft__observe_wait(struct observer *observer, enum weft_return_when until,
@@ -49,6 +49,12 @@ int weft__observe_wait(struct observer *observer, enum weft_return_when until,
 
 /* Is it fulfilled? */
 bool weft__observe_is_over(const struct observer *observer, enum weft_return_when until);
+
+/* Does its wait need every future that it was not told of? */
+static inline bool observer_needs_all(const struct observer *observer)
+{
+	return observer->until == WEFT_ALL_COMPLETED || observer->n_untold == 1;
+}
 
 /* Leaves: nobody refers to `all` any more. */
 void weft__observe_end(struct observer *observer);

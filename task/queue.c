@@ -251,8 +251,8 @@ int weft_queue_put_sized(weft_queue *queue, const void *item, size_t size)
 		return r;
 	r = put_now(queue, item);
 	/* Borrowed until it is in: the caller's own stack, which waits with it. */
-	return r == -EAGAIN ? weft__wait_in_line(&queue->putters, "queue put", NULL,
-						 (void *)(uintptr_t)item)
+	return r == -EAGAIN ? weft__wait_in_line_for(&queue->putters, "queue put",
+						     (void *)(uintptr_t)item)
 			    : r;
 }
 
@@ -266,7 +266,7 @@ int weft_queue_get_sized(weft_queue *queue, void *item, size_t size)
 	if (unlikely(r < 0))
 		return r;
 	r = get_now(queue, item);
-	return r == -EAGAIN ? weft__wait_in_line(&queue->getters, "queue get", NULL, item)
+	return r == -EAGAIN ? weft__wait_in_line_for(&queue->getters, "queue get", item)
 			    : r;
 }
 
@@ -323,7 +323,7 @@ int weft_queue_join(weft_queue *queue)
 	if (r < 0)
 		return r;
 	return queue->n_unfinished
-		       ? weft__wait_in_line(&queue->joiners, "queue join", NULL, NULL)
+		       ? weft__wait_in_line_for(&queue->joiners, "queue join", NULL)
 		       : 0;
 }
 

@@ -41,7 +41,7 @@ int weft_semaphore_acquire(struct weft_semaphore *shown)
 		semaphore->n_permits--;
 		return 0;
 	}
-	return weft__wait_in_line(&semaphore->line, "semaphore", NULL, NULL);
+	return weft__wait_in_line_for(&semaphore->line, "semaphore", NULL);
 }
 
 int weft_semaphore_release(struct weft_semaphore *shown)

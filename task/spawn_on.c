@@ -60,6 +60,15 @@ static const struct future_work spawned = {
 	.release = release_order,
 };
 
+weft_task *weft__future_task_here(const weft_future *future)
+{
+	bool is_here = future->is_shared ? future->work == &spawned &&
+						   future->owner == weft__thread.loop
+					 : loop_is_mine(future->loop);
+
+	return is_here ? future->task : NULL;
+}
+
 /* On the loop that it was sent to. */
 static void carry_out(void *arg)
 {

@@ -151,6 +151,7 @@ static void begin(weft_task *task, weft_fn *fn, void *arg, const void *place)
 
 	memset((char *)task + offsetof(weft_task, state), 0,
 	       offsetof(weft_task, link) - offsetof(weft_task, state));
+	task->began_at = task->n_resumed;
 	task->fn = fn;
 	task->arg = arg;
 	task->place = place;

@@ -40,10 +40,15 @@ struct park {
 	const char *what; /* "sleep", for dumps; static */
 	/* NULL: this wait cannot be cancelled. */
 	enum cancel_answer (*cancel)(struct park *park);
-	/* Who has to go on before this wait can end, for finding cycles; either may be
-	 * NULL. */
-	weft_task *awaited;
-	struct group *awaited_group;
+	/*
+	 * Who has to go on before this wait can end, as far as that is certain: for dumps,
+	 * and for cycle.h. One of these, or none.
+	 */
+	weft_task *awaited; /* its end */
+	struct lock *awaited_lock; /* its holder's release */
+	struct group *awaited_group; /* the ends of its children */
+	struct observer *awaited_all; /* the ends of the tasks that it observes */
+	bool outlasts_cancel; /* being cancelled does not end the need for the above */
 	weft_task *task;
 	weft_time since; /* control_clock() when it began, for dumps */
 	int result;
@@ -103,10 +108,14 @@ struct weft_task {
 	unsigned n_told; /* deliveries so far, from 1 */
 	unsigned told_at; /* that of its own mark */
 	int result;
+	unsigned n_locks; /* that it holds */
 	/* Its place: in the loop's list of tasks, or on the pool's free list. */
 	struct list link;
 	struct list sibling; /* in group->children */
 	uint8_t stack_class;
+	unsigned search_number; /* cycle.c: the last search that met it */
+	weft_task *search_from, *search_next;
+	uint64_t began_at; /* n_resumed then: it has run this task when there are more */
 	weft_fn *fn;
 	void *arg;
 	const void *place; /* who spawned it */
@@ -135,6 +144,7 @@ struct tasks {
 	weft_task *leaving; /* who switched to the running task; NULL: the loop */
 	struct stack_call *call;
 	uint64_t n_abandoned;
+	unsigned n_searches; /* of cycle.c */
 };
 
 static inline struct tasks *tasks_of(const weft_loop *loop)
@@ -204,8 +214,8 @@ void weft__put_back(weft_task *task, unsigned told_before);
 /* At the end of a scope that asked its task to end: did nobody else ask for that -ECANCELED? */
 bool weft__asked_alone(const struct scope *scope);
 
-/* Would waiting for `awaited` (or the group) close a cycle? */
-bool weft__is_cycle(const weft_task *task, const weft_task *awaited);
+/* Is it a time limit that has not passed? */
+bool weft__scope_may_expire(const struct scope *scope);
 
 void weft__scope_open(struct scope *scope, enum scope_kind kind, weft_task *task);
 /* Checks that it is the innermost one; `end` is the name of the public function. */

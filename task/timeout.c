@@ -18,6 +18,15 @@ struct timeout {
 
 static_assert(sizeof(struct timeout) <= sizeof(struct weft_timeout), "the public size");
 static_assert(sizeof(struct timeout) <= sizeof(struct weft_shield), "the public size");
+static_assert(offsetof(struct timeout, scope) == 0, "weft__scope_may_expire()");
+
+bool weft__scope_may_expire(const struct scope *scope)
+{
+	/* The scope is the first member of a timeout, and of a shield. */
+	return (scope->kind == SCOPE_TIMEOUT || scope->kind == SCOPE_SHIELD) &&
+	       handle_state(&((const struct timeout *)(const void *)scope)->timer) !=
+		       HANDLE_IDLE;
+}
 
 static void expire(void *arg)
 {
@@ -60,7 +69,8 @@ static int end(struct timeout *timeout, enum scope_kind kind, int result,
 {
 	weft__scope_close(&timeout->scope, kind, function);
 	loop_remove_timer(&timeout->timer);
-	if (result == -ECANCELED && timeout->expired && weft__asked_alone(&timeout->scope))
+	if (result == -ECANCELED && timeout->expired &&
+	    weft__asked_alone(&timeout->scope))
 		return -ETIMEDOUT;
 	return result;
 }

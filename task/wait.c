@@ -11,10 +11,6 @@
  */
 #include "task/task.h"
 
-#include <stdio.h>
-
-#include "task/group.h"
-
 /* ---- Parking ---- */
 
 void weft__unpark(struct park *park, int result)
@@ -238,31 +234,4 @@ int weft_task_cancelling(const weft_task *task)
 	int r = loop_check(task->loop, __func__);
 
 	return r < 0 ? r : task->cancelling;
-}
-
-/* ---- Cycles ---- */
-
-/* Is `group` one that `task`, or a task around it, is a child of? */
-static bool is_inside(const weft_task *task, const struct group *group)
-{
-	while (task && task->group) {
-		if (task->group == group)
-			return true;
-		task = weft__group_owner(task->group);
-	}
-	return false;
-}
-
-bool weft__is_cycle(const weft_task *task, const weft_task *awaited)
-{
-	while (awaited) {
-		if (awaited == task)
-			return true;
-		if (awaited->state != TASK_WAITING || !awaited->park)
-			return false;
-		if (awaited->park->awaited_group)
-			return is_inside(task, awaited->park->awaited_group);
-		awaited = awaited->park->awaited;
-	}
-	return false;
 }

@@ -23,19 +23,22 @@ void weft__wait_list_push(struct wait_list *list, struct waiter *waiter)
 	list_push_back(&list->waiters, &waiter->link);
 }
 
-int weft__wait_in_line(struct wait_list *list, const char *what, weft_task *holder,
-		       void *item)
+int weft__wait_in_line(struct wait_list *list, struct waiter *waiter)
 {
-	struct waiter waiter = {
-		.park = { .what = what, .cancel = leave_line, .awaited = holder },
-		.item = item,
-	};
 	int r = weft__cancel_point(task_current());
 
 	if (r < 0)
 		return r;
-	weft__wait_list_push(list, &waiter);
-	return weft__park(&waiter.park);
+	waiter->park.cancel = leave_line;
+	weft__wait_list_push(list, waiter);
+	return weft__park(&waiter->park);
+}
+
+int weft__wait_in_line_for(struct wait_list *list, const char *what, void *item)
+{
+	struct waiter waiter = { .park.what = what, .item = item };
+
+	return weft__wait_in_line(list, &waiter);
 }
 
 int weft__belongs_here(weft_loop **loop, const char *function)

@@ -35,12 +35,12 @@ struct waiter *weft__wait_list_pop(struct wait_list *list);
 void weft__wait_list_push(struct wait_list *list, struct waiter *waiter);
 
 /*
- * Waits in line. `what` is for dumps, `holder` who is going to end the wait, as far as
- * that is known. Return: what weft__unpark() was given; -ECANCELED, then nothing was
- * given.
+ * Waits in line; `waiter` says what for. Return: what weft__unpark() was given; -ECANCELED, then
+ * nothing was given.
  */
-int weft__wait_in_line(struct wait_list *list, const char *what, weft_task *holder,
-		       void *item);
+int weft__wait_in_line(struct wait_list *list, struct waiter *waiter);
+/* The same for what anybody may give; `what` is for dumps. */
+int weft__wait_in_line_for(struct wait_list *list, const char *what, void *item);
 
 /*
  * The object's loop is the one that first uses it; on another one this explains and

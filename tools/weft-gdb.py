@@ -143,6 +143,9 @@ class Task:
             return ""
         what = read_text(self.layout.get(park, "park.what"))
         awaited = self.layout.get(park, "park.awaited")
+        lock = self.layout.get(park, "park.awaited_lock")
+        if lock != 0:
+            awaited = self.layout.get(lock, "lock.holder")
         for task in tasks:
             if task.address == awaited:
                 return "%s (%d)" % (what, task.number)

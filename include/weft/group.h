@@ -90,7 +90,8 @@ WEFT_API void weft_group_cancel(struct weft_group *group);
  *
  * Return: @result if it and all children succeeded; the code of the first failure, whose
  * weft_error_of() is that failure, or, of several, has all of them as children; -ECANCELED if the caller was cancelled and
- * nothing failed. What ends with -ECANCELED because of weft_group_cancel(), or a child that was
+ * nothing failed; -EDEADLK, as a failure, if a child waits for the caller, see <weft/task.h>: then
+ * the children are cancelled. What ends with -ECANCELED because of weft_group_cancel(), or a child that was
  * cancelled alone, has not failed; if @result is -ECANCELED by weft_group_cancel(), 0 is returned.
  *
  * Thread: task.
@@ -142,8 +143,9 @@ enum weft_return_when {
  * Cancels nothing, and a failure of a future is no failure of this. For a limit, put it into a
  * weft_timeout.
  *
- * Return: how many have settled; -ECANCELED; -EINVAL; -EPERM for a local future of another loop;
- * -ENOMEM for many futures.
+ * Return: how many have settled; -ECANCELED; -EINVAL; -EDEADLK if it waits for all, or the last,
+ * and one of these waits for the caller; -EPERM for a local future of another loop; -ENOMEM for
+ * many futures.
  *
  * Thread: task, on any loop for shared futures.
  * Cancellation point: yes, unless the condition already holds.
@@ -178,7 +180,8 @@ WEFT_API WEFT_MUST_CHECK int weft_as_completed_begin(struct weft_as_completed *s
  * @scope:  begun by this task
  * @future: receives a borrowed future
  *
- * Return: 1; 0 when each was handed out; -ECANCELED, then nothing was taken out.
+ * Return: 1; 0 when each was handed out; -ECANCELED, then nothing was taken out; -EDEADLK if the
+ * last of them waits for the caller.
  *
  * Thread: task.
  * Cancellation point: yes, unless one is ready.

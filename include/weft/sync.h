@@ -24,16 +24,17 @@ WEFT_BEGIN_DECLS
 
 /** struct weft_lock - one holder at a time; not recursive */
 struct weft_lock {
-	uintptr_t opaque[4];
+	uintptr_t opaque[6];
 };
-#define WEFT_LOCK_INIT { { 0, 0, 0, 0 } }
+#define WEFT_LOCK_INIT { { 0, 0, 0, 0, 0, 0 } }
 
 /**
  * weft_lock_acquire() - wait for the lock and take it
  * @lock: initialised
  *
  * Return: 0; -ECANCELED, then the caller does not hold it; -EDEADLK if the caller holds it
- * already, or if the holder waits for the caller.
+ * already, or if the holder waits for the caller, see <weft/task.h>. The holder is the task that
+ * took it or was handed it, also if another one is going to release it.
  *
  * Thread: task.
  * Cancellation point: yes, unless the lock is free.

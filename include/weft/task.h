@@ -27,6 +27,16 @@
  * a permit, an item, a place, a notification) when its cancellation arrives returns success, and
  * -ECANCELED comes at its next wait. One that is cancelled before it was given anything leaves
  * the queue, and what comes goes to the next.
+ *
+ * A wait that would close a ring of tasks, each waiting for the next, could never end: it is
+ * refused at that moment with -EDEADLK, and weft_error_of() names the tasks and their waits. What
+ * counts is certain: a task waits for the end of another one (join, its future, the end of a
+ * group, weft_wait() for all) or for a lock, whose holder is the task that it was given to (also
+ * when it has yet to come back from weft_condition_wait()). Not counted are waits that anybody
+ * may end (semaphore, event, queue, barrier, a plain future, a notification), waits for the first
+ * of several, and waits within a time limit that is to come, since these may give up. A ring
+ * through several loops is not found: by the time that one loop knows what the tasks of another
+ * wait for, they may have gone on.
  */
 #ifndef WEFT_TASK_H
 #define WEFT_TASK_H
