@@ -9,6 +9,7 @@
 #include "base/report.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -57,6 +58,25 @@ size_t weft_report_format(const struct weft_report *report, char *buffer, size_t
 	return n;
 }
 
+/*
+ * Nobody is left to tell if this fails; and if whoever read stderr has gone, that is no reason for
+ * SIGPIPE to end the process.
+ */
+static void write_to_stderr(const char *text, size_t n)
+{
+	static const struct timespec no_time;
+	sigset_t pipe_signal, pending, before;
+
+	(void)sigemptyset(&pipe_signal);
+	(void)sigaddset(&pipe_signal, SIGPIPE);
+	(void)sigpending(&pending);
+	(void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+	if (write(STDERR_FILENO, text, n) < 0 && errno == EPIPE &&
+	    !sigismember(&pending, SIGPIPE))
+		(void)sigtimedwait(&pipe_signal, NULL, &no_time); /* takes it back */
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void print(const struct weft_report *report)
 {
 	char text[2048];
@@ -64,7 +84,7 @@ static void print(const struct weft_report *report)
 
 	n = MIN(n, sizeof(text) - 2);
 	text[n++] = '\n';
-	(void)!write(STDERR_FILENO, text, n); /* nobody is left to tell if this fails */
+	write_to_stderr(text, n);
 }
 
 void weft_set_report_hook(weft_report_hook *new_hook, void *arg)

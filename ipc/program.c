@@ -4,10 +4,10 @@
  * Two names lead to the running program. The kernel keeps the one it was executed by
  * (AT_EXECFN): that is the better one for a reload, since it still has the symbolic links
  * in it through which new versions are deployed ("current/bin/server"). But it counts
- * from the directory of that time, and it is the name of something else under valgrind,
- * under an explicit ld.so and when the program was executed through a descriptor. So it
- * is believed only if it leads to the same file as /proc/self/exe; otherwise the path is
- * what readlink says of that.
+ * from the directory of that time, and it is the name of something else under valgrind
+ * and when the program was executed through a descriptor. So it is believed only if it
+ * leads to the same file as /proc/self/exe; otherwise the path is what readlink says of
+ * that. If that is the loader ("ld.so PROGRAM"), the loader has put the right name there.
  *
  * The path is opened, not /proc/self/exe: that would be valgrind's own program under
  * valgrind.
@@ -15,6 +15,7 @@
 #include "ipc/program.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -78,6 +79,27 @@ static bool is_same_file(const char *a, const char *b)
 	       of_a.st_ino == of_b.st_ino;
 }
 
+static int find_interpreter(struct dl_phdr_info *object, size_t size, void *interpreter)
+{
+	const char **found = interpreter;
+
+	(void)size;
+	for (size_t i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_INTERP)
+			*found = (const char *)(uintptr_t)(object->dlpi_addr +
+							   object->dlpi_phdr[i].p_vaddr);
+	return 1; /* the first object is the program, and that is all */
+}
+
+/* Was it started as "ld.so PROGRAM"? Then that is what the kernel has executed. */
+static bool runs_by_loader(void)
+{
+	const char *interpreter = NULL;
+
+	(void)dl_iterate_phdr(find_interpreter, &interpreter);
+	return interpreter && is_same_file(interpreter, SELF);
+}
+
 /* The path of the program that runs here; to be freed. */
 static char *own_path(int *error)
 {
@@ -86,7 +108,8 @@ static char *own_path(int *error)
 	char *path;
 	size_t length;
 
-	if (executed && (access(SELF, F_OK) != 0 || is_same_file(executed, SELF)))
+	if (executed &&
+	    (access(SELF, F_OK) != 0 || is_same_file(executed, SELF) || runs_by_loader()))
 		return make_absolute(executed, error);
 	path = link_target(SELF, error);
 	if (!path)

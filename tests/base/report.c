@@ -4,6 +4,7 @@
 #include "base/report.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,6 +50,29 @@ Test(report, is_a_line_on_stderr)
 		     0, "%s", child.text);
 	cr_expect(strstr(child.text, ", made at place_of_it"), "%s", child.text);
 	cr_expect_eq(strchr(child.text, '\n') + 1, child.text + strlen(child.text));
+}
+
+static int send_to_nobody(void *arg)
+{
+	struct weft_report report = { .message = "is anybody there?" };
+	int fds[2];
+
+	(void)arg;
+	if (pipe(fds) < 0 || dup2(fds[1], STDERR_FILENO) < 0)
+		return 1;
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	(void)signal(SIGPIPE, SIG_DFL);
+	weft_report_send(&report);
+	return 0;
+}
+
+Test(report, that_nobody_reads_any_more_ends_no_process)
+{
+	struct child child;
+
+	child_run(&child, send_to_nobody, NULL);
+	cr_expect_eq(child.status, 0);
 }
 
 Test(report, says_how_bad_it_is)

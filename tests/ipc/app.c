@@ -4,6 +4,7 @@
  *   app probe                       tells what this process inherited
  *   app copy FD                     writes what comes out of descriptor FD
  *   app exit STATUS
+ *   app program                     tells the path of the program that runs
  *   app sleep                       until killed
  *   app supervise NAME=VALUE...     what can be set stands in the table `settings`
  *
@@ -30,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ipc/program.h"
 #include "ipc/supervisor.h"
 #include "ipc/worker.h"
 
@@ -124,6 +126,15 @@ static int copy(int fd)
 		if (write(STDOUT_FILENO, text, (size_t)n) != n)
 			return 1;
 	return n < 0;
+}
+
+static int tell_program(void)
+{
+	struct weft__program running;
+	int r = weft__program_open(&running, NULL);
+
+	say("program %s", r == 0 ? running.path : weft_error_text(r));
+	return r < 0;
 }
 
 /* ---- Settings ---- */
@@ -613,6 +624,8 @@ int main(int argc, char **argv)
 		return probe();
 	if (strcmp(what, "copy") == 0 && argc > 2)
 		return copy(atoi(argv[2]));
+	if (strcmp(what, "program") == 0)
+		return tell_program();
 	if (strcmp(what, "exit") == 0 && argc > 2)
 		return atoi(argv[2]);
 	while (strcmp(what, "sleep") == 0)

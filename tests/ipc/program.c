@@ -3,6 +3,7 @@
  */
 #include "ipc/program.h"
 
+#include <link.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,6 +39,34 @@ Test(program, default_is_the_program_that_runs_here)
 	cr_expect_eq(program.path[0], '/', "%s", program.path);
 	cr_expect_eq(inode_of_fd(program.fd), inode_of(path));
 	weft__program_close(&program);
+}
+
+static int keep_interpreter(struct dl_phdr_info *object, size_t size, void *text)
+{
+	(void)size;
+	for (size_t i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_INTERP)
+			snprintf(text, 256, "%s",
+				 (const char *)(uintptr_t)(object->dlpi_addr +
+							   object->dlpi_phdr[i].p_vaddr));
+	return 1;
+}
+
+Test(program, program_that_the_loader_was_told_to_run_is_it)
+{
+	char loader[256] = "", command[4096], line[4096] = "", expected[4096];
+	FILE *said;
+
+	(void)dl_iterate_phdr(keep_interpreter, loader);
+	if (!*loader || access(loader, X_OK) != 0)
+		cr_skip_test("there is no loader here that executes %s", app_path());
+	snprintf(command, sizeof(command), "%s '%s' program", loader, app_path());
+	said = popen(command, "re");
+	cr_assert_not_null(said);
+	cr_assert_not_null(fgets(line, sizeof(line), said));
+	cr_expect_eq(pclose(said), 0);
+	snprintf(expected, sizeof(expected), "program %s\n", app_path());
+	cr_expect_str_eq(line, expected);
 }
 
 Test(program, relative_path_counts_from_the_folder_of_that_time)
