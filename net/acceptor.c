@@ -26,7 +26,7 @@
 
 enum { TRIES_PER_TURN = 64 };
 /* A queue that is filled as fast as it is emptied has an end, too. */
-enum { LAST_TURNS = 64 };
+enum { LAST_TRIES = 4096 };
 
 #define RETRY_MIN_NS   (10 * WEFT_MSEC)
 #define RETRY_MAX_NS   (1 * WEFT_SEC)
@@ -255,8 +255,6 @@ static int accept_one(struct door *door, union socket_address *peer, socklen_t *
 static bool accept_some(struct door *door)
 {
 	struct acceptor *acceptor = door->acceptor;
-	uint64_t n_accepted =
-		atomic_load_explicit(&acceptor->n_accepted, memory_order_relaxed);
 	union socket_address peer;
 	socklen_t size;
 	int n = 0, fd;
@@ -270,9 +268,8 @@ static bool accept_some(struct door *door)
 		n++;
 		acceptor->retry_ns = 0;
 		server_hold(acceptor->server);
-		/* Relaxed: a figure that this thread alone changes. */
-		atomic_store_explicit(&acceptor->n_accepted, ++n_accepted,
-				      memory_order_relaxed);
+		/* Relaxed: a figure. */
+		atomic_fetch_add_explicit(&acceptor->n_accepted, 1, memory_order_relaxed);
 		if (weft__hand_over(acceptor, fd, &peer.any, size) < 0) {
 			wait_for_resources(acceptor, NULL, -ENOMEM);
 			return false;
@@ -315,6 +312,48 @@ static void look_at_foreign(struct acceptor *acceptor)
 		(void)accept_some(&door); /* if there are more, somebody looks again */
 }
 
+/* Of one socket. Return: a descriptor, or what accept says; a place was taken for it. */
+static int accept_last(weft_server *server, size_t index, union socket_address *peer,
+		       socklen_t *size)
+{
+	int fd =
+		-EBADF; /* the last acceptor has gone with its loop, and the sockets with it */
+
+	*size = sizeof(*peer);
+	pthread_mutex_lock(&server->listener_lock);
+	if (index < server->listener.n_fds)
+		fd = accept4(server->listener.fds[index], &peer->any, size,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1)
+		fd = -errno;
+	pthread_mutex_unlock(&server->listener_lock);
+	return fd;
+}
+
+void weft__server_accept_the_last(weft_server *server)
+{
+	size_t n = server->listener.n_copies * server->acceptors[0].n_doors;
+	union socket_address peer;
+	socklen_t size;
+	int fd;
+
+	for (size_t i = 0; i < n; i++) {
+		for (int tries = 0; tries < LAST_TRIES; tries++) {
+			if (!take_place(server))
+				return;
+			fd = accept_last(server, i, &peer, &size);
+			if (fd >= 0) {
+				server_hold(server);
+				(void)weft__hand_in(server, fd, &peer.any, size);
+				continue;
+			}
+			give_place(server);
+			if (judge(-fd) != IS_GONE)
+				break;
+		}
+	}
+}
+
 static void look_again(struct acceptor *acceptor)
 {
 	int r;
@@ -336,20 +375,6 @@ static void look_again(struct acceptor *acceptor)
 
 /* ---- Beginning and end ---- */
 
-/* Who has come until now is let in, and nobody after that. */
-static void accept_the_last(struct acceptor *acceptor)
-{
-	for (size_t i = 0; i < acceptor->n_doors; i++) {
-		struct door *door = &acceptor->doors[i];
-		int n = LAST_TURNS;
-
-		while (door->is_open && n-- > 0 && accept_some(door))
-			;
-		if (acceptor->server->shuts_sockets)
-			(void)shutdown(door->fd, SHUT_RDWR); /* it may be so already */
-	}
-}
-
 /* Its loop lets nobody in any more. May be called again. */
 static void stop(struct acceptor *acceptor)
 {
@@ -358,16 +383,17 @@ static void stop(struct acceptor *acceptor)
 	if (acceptor->has_stopped)
 		return;
 	acceptor->has_stopped = true;
-	if (server->is_last && !acceptor->loop->closing)
-		accept_the_last(acceptor);
 	weft__connections_finish(acceptor);
 	close_doors(acceptor);
 	end_waiting(acceptor);
 	loop_remove_timer(&acceptor->retry);
 	weft__handover_stop(acceptor);
-	/* V1 and V2, as for n_live: the last one is alone with the sockets. */
-	if (atomic_fetch_sub_explicit(&server->n_accepting, 1, memory_order_acq_rel) == 1)
-		weft__listener_close(&server->listener);
+	/* V1 and V2, as for n_live: the last one shares the sockets with the owner alone. */
+	if (atomic_fetch_sub_explicit(&server->n_accepting, 1, memory_order_acq_rel) > 1)
+		return;
+	pthread_mutex_lock(&server->listener_lock);
+	weft__listener_close(&server->listener);
+	pthread_mutex_unlock(&server->listener_lock);
 }
 
 static enum cancel_answer leave(struct park *park)

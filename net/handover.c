@@ -10,6 +10,8 @@
  * publishes nothing: the rest was written before the message was sent, and is read by the one who
  * wins alone.
  */
+#include <unistd.h>
+
 #include "net/server.h"
 
 #define RECALL_NS (10 * WEFT_MSEC)
@@ -71,16 +73,13 @@ static bool is_better(const struct acceptor *a, const struct acceptor *b)
 	return weft__loop_load(a->loop) < weft__loop_load(b->loop);
 }
 
-/* The one with the least to do; with equal loads ours, which costs no message. */
-static struct acceptor *choose(struct acceptor *from)
+/* The one with the least to do; with equal loads `best`. */
+static struct acceptor *choose(weft_server *server, struct acceptor *best)
 {
-	weft_server *server = from->server;
 	size_t n = server->n_acceptors;
-	struct acceptor *best = from, *other;
+	struct acceptor *other;
 	unsigned first;
 
-	if (n == 1 || server->listener.n_copies > 1)
-		return from;
 	/* Of several others with the same load another one each time. */
 	first = atomic_fetch_add_explicit(&server->turn, 1, memory_order_relaxed);
 	for (size_t i = 0; i < n; i++) {
@@ -89,6 +88,16 @@ static struct acceptor *choose(struct acceptor *from)
 			best = other;
 	}
 	return best;
+}
+
+/* Ours if it is as good as another: that costs no message. */
+static struct acceptor *choose_for(struct acceptor *from)
+{
+	weft_server *server = from->server;
+
+	if (server->n_acceptors == 1 || server->listener.n_copies > 1)
+		return from;
+	return choose(server, from);
 }
 
 /* ---- Sending ---- */
@@ -130,6 +139,7 @@ static void on_recall_time(void *arg)
 		loop_add_timer(from->loop, &from->recall, now + RECALL_NS);
 }
 
+/* `from` may be NULL: then nobody takes it back from a loop that is blocked. */
 static int send_to(struct acceptor *from, struct acceptor *to, int fd,
 		   const struct sockaddr *peer, socklen_t size)
 {
@@ -139,13 +149,13 @@ static int send_to(struct acceptor *from, struct acceptor *to, int fd,
 	if (!arrival)
 		return -ENOMEM;
 	handle_init(&arrival->message, HANDLE_DIRECT, on_arrival, arrival);
-	arrival->sent_at = loop_now(from->loop);
+	arrival->sent_at = loop_now(weft__thread.loop);
 	arrival->to = to;
 	arrival->fd = fd;
 	arrival->size = MIN(size, (socklen_t)sizeof(arrival->peer));
 	memcpy(&arrival->peer, peer, arrival->size);
 	atomic_init(&arrival->state, ARRIVAL_SENT);
-	atomic_init(&arrival->references, 2);
+	atomic_init(&arrival->references, from ? 2 : 1);
 	atomic_fetch_add_explicit(&to->loop->n_arriving, 1,
 				  memory_order_relaxed); /* a count */
 	r = weft__loop_post(to->loop, &arrival->message);
@@ -155,20 +165,44 @@ static int send_to(struct acceptor *from, struct acceptor *to, int fd,
 		free(arrival);
 		return r;
 	}
+	if (!from)
+		return 0;
 	list_push_back(&from->sent, &arrival->link);
 	if (handle_state(&from->recall) == HANDLE_IDLE)
-		loop_add_timer(from->loop, &from->recall, arrival->sent_at + RECALL_NS);
+		loop_add_timer(from->loop, &from->recall,
+			       loop_now(from->loop) + RECALL_NS);
 	return 0;
 }
 
 int weft__hand_over(struct acceptor *from, int fd, const struct sockaddr *peer,
 		    socklen_t size)
 {
-	struct acceptor *to = choose(from);
+	struct acceptor *to = choose_for(from);
 
 	if (to != from && send_to(from, to, fd, peer, size) == 0)
 		return 0;
 	return weft__connection_begin(from, fd, peer, size);
+}
+
+int weft__hand_in(weft_server *server, int fd, const struct sockaddr *peer,
+		  socklen_t size)
+{
+	struct acceptor *to;
+	int r = -ESHUTDOWN;
+
+	/* A loop that has ended is found out by sending to it, and not chosen again. */
+	for (size_t tries = 0; r == -ESHUTDOWN && tries < server->n_acceptors; tries++) {
+		to = choose(server, &server->acceptors[0]);
+		if (to->loop == weft__thread.loop)
+			return weft__connection_begin(to, fd, peer, size);
+		r = send_to(NULL, to, fd, peer, size);
+	}
+	if (r < 0) {
+		(void)close(fd);
+		weft__server_connection_ended(server);
+		weft__server_unhold(server);
+	}
+	return r;
 }
 
 /* ---- The end ---- */

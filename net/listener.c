@@ -423,10 +423,12 @@ int weft__listener_borrow(struct listener *listener, const int *fds, size_t n_fd
 	return r;
 }
 
-void weft__listener_refuse(struct listener *listener)
+void weft__listener_refuse(struct listener *listener, bool nobody_else_accepts)
 {
+	bool shuts = listener->is_ours || nobody_else_accepts;
+
 	remove_path(listener);
-	for (size_t i = 0; listener->is_ours && i < listener->n_fds; i++)
+	for (size_t i = 0; shuts && i < listener->n_fds; i++)
 		(void)shutdown(listener->fds[i],
 			       SHUT_RDWR); /* a socket that broke refuses, too */
 }

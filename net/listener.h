@@ -37,8 +37,11 @@ int weft__listener_open(struct listener *listener, const char *text, int backlog
 /* Sockets that listen already and stay the caller's. */
 int weft__listener_borrow(struct listener *listener, const int *fds, size_t n_fds,
 			  size_t n_copies);
-/* From now on nobody can connect. Sockets that others accept from as well are left alone. */
-void weft__listener_refuse(struct listener *listener);
+/*
+ * From now on nobody can connect. Sockets that are not ours are left alone, since others may accept
+ * from them as well, unless `nobody_else_accepts`.
+ */
+void weft__listener_refuse(struct listener *listener, bool nobody_else_accepts);
 /* The sockets go; nobody watches them any more. May be called again. */
 void weft__listener_close(struct listener *listener);
 

@@ -20,6 +20,7 @@ static void free_server(weft_server *server)
 		weft_loop_unref(server->acceptors[i].loop);
 	}
 	weft__listener_close(&server->listener);
+	(void)pthread_mutex_destroy(&server->listener_lock); /* nobody holds it */
 	weft__reserve_unhold();
 	free(server);
 }
@@ -95,6 +96,7 @@ static weft_server *new_server(const struct weft_listen_options *options,
 		(struct stream_options){ options->line_limit, options->high_water };
 	server->max_connections = (uint32_t)options->max_connections;
 	handle_init(&server->idle_message, HANDLE_DIRECT, on_idle, server);
+	(void)pthread_mutex_init(&server->listener_lock, NULL); /* cannot fail on Linux */
 	atomic_init(&server->n_live, 1);
 	return server;
 }
@@ -265,12 +267,17 @@ struct server_wait {
 	weft_server *server;
 };
 
-void weft__server_stop_accepting(weft_server *server)
+/* Nobody can connect any more. Those who have are let in first, if this is not in a hurry. */
+static void stop_accepting(weft_server *server, bool in_a_hurry)
 {
 	if (server->has_stopped)
 		return;
 	server->has_stopped = true;
-	weft__listener_refuse(&server->listener);
+	if (!in_a_hurry && (server->listener.is_ours || server->is_last))
+		weft__server_accept_the_last(server);
+	pthread_mutex_lock(&server->listener_lock);
+	weft__listener_refuse(&server->listener, server->shuts_sockets);
+	pthread_mutex_unlock(&server->listener_lock);
 	for (size_t i = 0; i < server->n_acceptors; i++)
 		weft__acceptor_stop(&server->acceptors[i]);
 }
@@ -357,7 +364,7 @@ int weft_server_close(weft_server *server, weft_time grace_ns)
 	r = loop_check(server->home, __func__);
 	if (r < 0)
 		return r;
-	weft__server_stop_accepting(server);
+	stop_accepting(server, false);
 	loop_untrack(&server->open);
 	server->is_idle = is_last(server);
 	r = end_connections(server, grace_ns);
@@ -377,7 +384,7 @@ void weft_server_abort(weft_server *server)
 		loop_check(server->home, __func__) == 0,
 		"weft_server_abort() was called on a thread that is not that of the server's "
 		"loop: send it there with weft_loop_call_soon_threadsafe()");
-	weft__server_stop_accepting(server);
+	stop_accepting(server, true);
 	cancel_all(server);
 	loop_untrack(&server->open);
 	server->has_no_owner = true;

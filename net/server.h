@@ -17,6 +17,8 @@
 #ifndef WEFT_NET_SERVER_H
 #define WEFT_NET_SERVER_H
 
+#include <pthread.h>
+
 #include <weft/stream.h>
 
 #include "net/listener.h"
@@ -68,21 +70,22 @@ struct weft_server {
 	weft_connection_fn *handler;
 	void *arg;
 	const void *place; /* who listens */
-	struct listener listener;
+	struct listener listener; /* its end: under listener_lock */
 	struct stream_options options;
 	uint32_t max_connections; /* 0: no limit */
 	size_t n_acceptors;
 	/* ---- The owner's, on its loop. ---- */
 	struct open_object open;
 	bool has_stopped; /* nobody is let in any more */
+	bool is_last, shuts_sockets; /* see weft__server_is_last() */
 	struct park *waiter; /* for `is_idle` */
 	bool is_idle; /* n_live was zero */
 	struct handle idle_message;
 	/* ---- Any thread. ---- */
 	atomic_int n_live;
 	atomic_int n_accepting; /* acceptors that may use the sockets */
-	/* Set by the owner before it stops the acceptors. */
-	bool is_last, shuts_sockets;
+	/* The owner gives the sockets up, and so does the last acceptor, if its loop ends before. */
+	pthread_mutex_t listener_lock;
 	/* Set by the owner before its V1. */
 	bool has_no_owner;
 	atomic_uint
@@ -117,8 +120,6 @@ int weft__server_check_options(const struct weft_listen_options *options,
  * Thread: the owner's loop, before the close.
  */
 void weft__server_is_last(weft_server *server, bool shuts_sockets);
-/* Accepts nothing more; connections go on. Thread: the owner's loop. */
-void weft__server_stop_accepting(weft_server *server);
 /*
  * Accepts what waits at another listening socket, once. Thread: any, while the owner keeps the
  * server and the socket.
@@ -167,6 +168,11 @@ void weft__acceptor_look_at(struct acceptor *acceptor, int fd);
 
 /* Any thread. A connection has ended: there is room for one of those who wait. */
 void weft__server_connection_ended(weft_server *server);
+/*
+ * The owner's loop: accepts those who have connected until now, before the acceptors are told to
+ * stop. As long as there is room; who finds none is turned away with the sockets.
+ */
+void weft__server_accept_the_last(weft_server *server);
 
 /*
  * handover.c. On the acceptor's loop: gives an accepted connection, which is counted in n_live, to
@@ -177,6 +183,9 @@ int weft__hand_over(struct acceptor *from, int fd, const struct sockaddr *peer,
 		    socklen_t size);
 /* What is under way goes its way without being watched. */
 void weft__handover_stop(struct acceptor *from);
+/* The same by the owner, on its own loop, which need not be one of those that accept. */
+int weft__hand_in(weft_server *server, int fd, const struct sockaddr *peer,
+		  socklen_t size);
 
 /*
  * connection.c. On the acceptor's loop: serves a connection, which is counted in n_live, in a task.

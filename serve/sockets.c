@@ -191,7 +191,7 @@ void weft__sockets_spread(const struct sockets *sockets, int n_workers)
 void weft__sockets_refuse(struct sockets *sockets)
 {
 	for (size_t i = 0; i < sockets->n_listeners; i++)
-		weft__listener_refuse(&sockets->listeners[i]);
+		weft__listener_refuse(&sockets->listeners[i], false);
 }
 
 void weft__sockets_close(struct sockets *sockets)

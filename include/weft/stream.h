@@ -345,8 +345,9 @@ WEFT_API const char *weft_server_address(const weft_server *server);
  * @server:   the caller's; may be NULL
  * @grace_ns: then the handlers left are cancelled (see also weft_stream_finish_on_cancel())
  *
- * New connections are refused from the moment of the call. It returns when all handlers have, so
- * one that ignores its cancellation keeps it.
+ * Who has connected by then is served, as far as .max_connections allows it; from the moment of the
+ * call new connections are refused. It returns when all handlers have, so one that ignores its
+ * cancellation keeps it. A descriptor that was given as "fd:3" goes on listening.
  *
  * Return: 0; -ETIMEDOUT if handlers had to be cancelled; -ECANCELED if the caller was. Released in
  * any case.
@@ -359,6 +360,8 @@ WEFT_API int weft_server_close(weft_server *server, weft_time grace_ns);
 /**
  * weft_server_abort() - stop listening, cancel the handlers, release the server, without waiting
  * @server: the caller's; may be NULL; the handlers' arg has to live as long as they do
+ *
+ * Who has connected and was not let in yet is turned away.
  *
  * Thread: loop.
  * Cancellation point: no.

@@ -59,7 +59,7 @@ static int listens(void *arg)
 		cr_expect_eq(fcntl(listener.fds[0], F_GETFD), FD_CLOEXEC);
 		cr_expect(fcntl(listener.fds[0], F_GETFL) & O_NONBLOCK);
 		cr_expect(answers(listener.text), "%s", listener.text);
-		weft__listener_refuse(&listener);
+		weft__listener_refuse(&listener, false);
 		cr_expect(!answers(listener.text), "%s", listener.text);
 		weft__listener_close(&listener);
 		weft__listener_close(&listener);
@@ -243,7 +243,7 @@ static int makes_a_path(void *arg)
 	cr_assert_eq(lstat(address + 5, &status), 0);
 	cr_expect_eq(status.st_mode & 07777, 0600, "%o", status.st_mode);
 	cr_expect(answers(address));
-	weft__listener_refuse(&listener);
+	weft__listener_refuse(&listener, false);
 	cr_expect_lt(lstat(address + 5, &status), 0, "it is gone");
 	weft__listener_close(&listener);
 	return 0;
@@ -345,7 +345,7 @@ static int takes_descriptors(void *arg)
 		cr_assert_eq(open_default(&listener, text), 0);
 		cr_expect(answers(listener.text));
 		cr_expect(fcntl(fd, F_GETFL) & O_NONBLOCK);
-		weft__listener_refuse(&listener);
+		weft__listener_refuse(&listener, false);
 		cr_expect(answers(listener.text), "others may accept from it");
 		weft__listener_close(&listener);
 		cr_expect_ge(fcntl(fd, F_GETFD), 0, "it is not ours yet");

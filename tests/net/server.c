@@ -3,6 +3,7 @@
  */
 #include "net/server.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -218,6 +219,95 @@ static int refuses_at_once(void *arg)
 Test(server, refuses_from_the_moment_of_its_end)
 {
 	run_net(refuses_at_once, NULL);
+}
+
+/* Loops that are held up while clients come, and go on once the server is being closed. */
+struct hold_up {
+	const char *address; /* where nobody listens any more, then */
+	weft_loops *loops;
+	sem_t end;
+};
+
+static void be_held_up(void *arg)
+{
+	struct hold_up *hold_up = arg;
+
+	while (sem_wait(&hold_up->end) < 0)
+		;
+}
+
+/* Begins when its server has been told to close. */
+static int let_go(void *arg)
+{
+	struct hold_up *hold_up = arg;
+	struct address address;
+	int fd;
+
+	cr_assert_eq(weft__address_parse(hold_up->address, &address), 0);
+	fd = socket(address.socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_expect_lt(connect(fd, &address.socket.any, address.size), 0,
+		     "%s: from the moment of the call", hold_up->address);
+	close(fd);
+	for (int i = 0; hold_up->loops && i < weft_loops_count(hold_up->loops); i++)
+		cr_expect_eq(sem_post(&hold_up->end), 0);
+	return 0;
+}
+
+static void expect_last_answered(const char *where, int n_loops, bool reuse_port)
+{
+	struct weft_listen_options options = { .reuse_port = reuse_port };
+	struct hold_up hold_up = { .address = NULL };
+	weft_server *server;
+	weft_task *task;
+	char buffer[8], address[64];
+	int fds[20];
+
+	cr_assert_eq(sem_init(&hold_up.end, 0, 0), 0);
+	if (n_loops)
+		cr_assert_eq(weft_loops_new(n_loops, NULL, &hold_up.loops), 0);
+	options.loops = hold_up.loops;
+	cr_assert_eq(weft_listen(where, &options, echo, NULL, &server), 0);
+	snprintf(address, sizeof(address), "%s", weft_server_address(server));
+	hold_up.address = address;
+	for (int i = 0; i < n_loops; i++)
+		cr_assert_eq(
+			weft_loop_call_soon_threadsafe(weft_loops_get(hold_up.loops, i),
+						       be_held_up, &hold_up, NULL),
+			0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = connect_plain(address);
+		cr_expect_eq(send(fds[i], "hello", 5, MSG_NOSIGNAL), 5);
+		cr_expect_eq(shutdown(fds[i], SHUT_WR), 0);
+	}
+	cr_assert_eq(weft_spawn(let_go, &hold_up, &task), 0);
+	cr_expect_eq(weft_server_close(server, 30 * WEFT_SEC), 0, "%s", where);
+	cr_expect_eq(weft_task_join(task), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		cr_expect_eq(recv(fds[i], buffer, sizeof(buffer), 0), 5, "%s, %d loops",
+			     where, n_loops);
+		cr_expect_eq(recv(fds[i], buffer, sizeof(buffer), 0), 0);
+		close(fds[i]);
+	}
+	if (n_loops)
+		cr_expect_eq(weft_loops_close(hold_up.loops), 0);
+	cr_expect_eq(sem_destroy(&hold_up.end), 0);
+}
+
+static int answers_the_last(void *arg)
+{
+	(void)arg;
+	for (int n_loops = 0; n_loops <= 2; n_loops += 2) {
+		expect_last_answered("127.0.0.1:0", n_loops, false);
+		expect_last_answered("127.0.0.1:0", n_loops, true);
+		expect_last_answered("two.test:0", n_loops, false);
+		expect_last_answered("unix:@weft-test-last", n_loops, false);
+	}
+	return 0;
+}
+
+Test(server, answers_who_came_before_its_end)
+{
+	run_net(answers_the_last, NULL);
 }
 
 /* Handlers that stay until they are cancelled or told to end. */
@@ -464,6 +554,33 @@ Test(server, survives_the_end_of_its_loops)
 	run_net(loops_end_first, NULL);
 }
 
+/* The last acceptor gives the sockets up at the moment when the owner uses them. */
+static int loops_end_meanwhile(void *arg)
+{
+	struct weft_listen_options options = { 0 };
+	weft_server *server;
+	weft_loops *loops;
+
+	(void)arg;
+	for (int round = 0; round < 100; round++) {
+		cr_assert_eq(weft_loops_new(2, NULL, &loops), 0);
+		options.loops = loops;
+		cr_assert_eq(weft_listen("unix:@weft-test-race", &options, echo, NULL,
+					 &server),
+			     0);
+		for (int i = 0; i < 2; i++)
+			weft_loop_stop(weft_loops_get(loops, i));
+		cr_expect_eq(weft_server_close(server, 10 * WEFT_SEC), 0);
+		cr_expect_eq(weft_loops_close(loops), 0);
+	}
+	return 0;
+}
+
+Test(server, may_end_while_its_loops_do)
+{
+	run_net(loops_end_meanwhile, NULL);
+}
+
 static void do_nothing(void *arg)
 {
 	(void)arg;
@@ -506,8 +623,10 @@ static int serves_borrowed(void *arg)
 {
 	struct weft_listen_options options = { 0 };
 	struct listener listener;
+	struct closer closer;
 	weft_server *server;
 	weft_loops *loops;
+	weft_task *task;
 	int fd;
 
 	(void)arg;
@@ -522,12 +641,15 @@ static int serves_borrowed(void *arg)
 		cr_expect_eq(talk_to(listener.text), 0);
 	fd = connect_plain(listener.text);
 	expect_echo(fd);
-	weft__server_stop_accepting(server);
+	closer.server = server;
+	cr_assert_eq(weft_spawn(close_server, &closer, &task), 0);
+	cr_assert_eq(weft_yield(), 0); /* it has begun */
 	expect_echo(fd);
 	close(connect_plain(
 		listener.text)); /* the kernel still takes it, for somebody else */
 	close(fd);
-	cr_expect_eq(weft_server_close(server, 10 * WEFT_SEC), 0);
+	cr_expect_eq(weft_task_join(task), 0);
+	cr_expect_eq(closer.r, 0);
 	cr_expect_eq(weft_loops_close(loops), 0);
 	close(connect_plain(listener.text));
 	weft__listener_close(&listener);
