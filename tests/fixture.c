@@ -151,6 +151,19 @@ void test_keep_open(void)
 	open_before = descriptors_read();
 }
 
+static char about[128];
+
+void test_about(const char *text)
+{
+	snprintf(about, sizeof(about), "%s", text ? text : "");
+}
+
+void test_note_failure(void)
+{
+	if (about[0])
+		fprintf(stderr, "with %s\n", about);
+}
+
 bool test_build_is(const char *name)
 {
 	const char *build = getenv("WEFT_TEST_BUILD");

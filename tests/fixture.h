@@ -41,6 +41,11 @@ void test_keep_open(void);
  */
 bool test_build_is(const char *name);
 
+/* What a failure is to be told with, e.g. a seed: copied. NULL: nothing (more). */
+void test_about(const char *text);
+/* A check has failed. Any thread. */
+void test_note_failure(void);
+
 /* ---- The thin runner only ---- */
 
 void test_register(struct test *test);

@@ -70,6 +70,7 @@ void test_failed(bool fatal, const char *file, int line, const char *what,
 	fputc('\n', stderr);
 	funlockfile(stderr);
 	va_end(args);
+	test_note_failure();
 	/* Relaxed: read when this process is gone. */
 	atomic_fetch_add_explicit(&outcome->n_failures, 1, memory_order_relaxed);
 	if (fatal)

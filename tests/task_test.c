@@ -13,23 +13,45 @@ static int run_body(void *arg)
 	return 0;
 }
 
-static void run_with_seed(void (*body)(void), uint64_t seed)
+/* ---- Seeds ---- */
+
+static uint64_t number_in(const char *variable, uint64_t otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static bool run_with_seed(void (*body)(void), uint64_t seed)
 {
 	struct weft_test_options options = { .seed = seed };
+	char about[64], text[2000];
 	int r;
 
+	snprintf(about, sizeof(about), "seed %ju: WEFT_TEST_SEED=%ju repeats it",
+		 (uintmax_t)seed, (uintmax_t)seed);
+	test_about(seed ? about : NULL);
 	body_looks = false;
 	reports_begin();
 	r = weft_test_run(run_body, &body, &options);
-	cr_expect_eq(r, 0, "seed %d: %s", (int)seed, weft_error_text(r));
+	if (r < 0)
+		(void)weft_error_format(weft_error_of(r), text, sizeof(text));
+	cr_expect_ge(r, 0, "%s", text);
 	if (!body_looks)
 		expect_no_reports();
+	return r >= 0;
 }
 
 void test_with_seeds(void (*body)(void), int n_seeds)
 {
-	for (int seed = 0; seed <= n_seeds; seed++)
-		run_with_seed(body, (uint64_t)seed);
+	uint64_t first = n_seeds ? number_in("WEFT_TEST_SEED", 0) : 0;
+	uint64_t last = n_seeds ? number_in("WEFT_TEST_SEEDS", (uint64_t)n_seeds) : 0;
+
+	for (uint64_t seed = first; seed <= (first ? first : last); seed++) {
+		if (!run_with_seed(body, seed))
+			return;
+	}
+	test_about(NULL);
 }
 
 void expect_reports(void)

@@ -7,8 +7,9 @@
  *	}
  *
  * runs the body as the main task of weft_test_run(), first in the order of a normal loop,
- * then with N_SEEDS seeds, each of which lets ready tasks go in another order. What must
- * only hold in normal order is a TaskTestInOrder(). The test fails if the library reports
+ * then with N_SEEDS seeds, each of which lets ready tasks go in another order; WEFT_TEST_SEEDS
+ * in the environment is another number of them, WEFT_TEST_SEED a single one, as a failure
+ * names it. What must only hold in normal order is a TaskTestInOrder(). The test fails if the library reports
  * anything, unless the body has called expect_reports().
  */
 #ifndef WEFT_TESTS_TASK_TEST_H
@@ -26,7 +27,7 @@
 
 #define N_SEEDS 20
 
-/* The body in normal order, then with each seed; n_seeds may be 0. */
+/* The body in normal order, then with each seed; with n_seeds = 0 in normal order only. */
 void test_with_seeds(void (*body)(void), int n_seeds);
 
 #define TASK_TEST(suite_, name_, n_seeds_, ...)                     \

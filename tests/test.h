@@ -78,6 +78,10 @@
 #define cr_expect_le(...) cr_expect_leq(__VA_ARGS__)
 #define cr_expect_ge(...) cr_expect_geq(__VA_ARGS__)
 
+/* What its checks call when they fail. */
+#define criterion_abort_test()	  (test_note_failure(), (criterion_abort_test)())
+#define criterion_continue_test() (test_note_failure(), (criterion_continue_test)())
+
 #define Test(suite_, name_, ...)                                                        \
 	TEST_DECLARE(suite_, name_, __VA_ARGS__)                                        \
 	static void suite_##_##name_##_fini(void)                                       \
