@@ -17,9 +17,10 @@
 /* ---- Slabs ---- */
 
 struct slab_search {
-	const weft_loop *loop; /* those of a loop; NULL: the one with this address */
-	uintptr_t address;
-	size_t n_before; /* slabs of the loop to be passed over */
+	enum { OF_LOOP, OF_ALL, WITH_ADDRESS } which;
+	const weft_loop *loop; /* OF_LOOP */
+	uintptr_t address; /* WITH_ADDRESS */
+	size_t n_before; /* so many others to be passed over */
 	struct slab_view *found;
 };
 
@@ -27,7 +28,9 @@ static bool is_wanted(struct slab_search *search, const struct slab *slab)
 {
 	if (search->found->loop)
 		return false;
-	if (search->loop)
+	if (search->which == OF_ALL)
+		return search->n_before-- == 0;
+	if (search->which == OF_LOOP)
 		return slab->loop == search->loop && search->n_before-- == 0;
 	return search->address >= (uintptr_t)slab->base &&
 	       search->address - (uintptr_t)slab->base < slab->n_stacks * slab->stride;
@@ -60,7 +63,18 @@ static bool search_slab(struct slab_search *search)
 
 bool weft__dump_find_slab(uintptr_t address, struct slab_view *view)
 {
-	struct slab_search search = { .address = address, .found = view };
+	struct slab_search search = { .which = WITH_ADDRESS,
+				      .address = address,
+				      .found = view };
+
+	return search_slab(&search);
+}
+
+bool weft__dump_nth_slab(struct dump *dump, size_t n)
+{
+	struct slab_search search = { .which = OF_ALL,
+				      .n_before = n,
+				      .found = &dump->slab };
 
 	return search_slab(&search);
 }
@@ -68,7 +82,8 @@ bool weft__dump_find_slab(uintptr_t address, struct slab_view *view)
 /* The n-th slab of the loop at hand, into dump->slab. */
 static bool find_slab_of_loop(struct dump *dump, size_t index)
 {
-	struct slab_search search = { .loop = dump->view.loop,
+	struct slab_search search = { .which = OF_LOOP,
+				      .loop = dump->view.loop,
 				      .n_before = index,
 				      .found = &dump->slab };
 
@@ -92,7 +107,8 @@ static void dump_tasks_of(struct dump *dump)
 
 struct loop_search {
 	struct dump *dump;
-	size_t n_before; /* loops to be passed over */
+	const weft_loop *loop; /* NULL: the next one behind so many */
+	size_t n_before;
 	bool found;
 };
 
@@ -103,7 +119,7 @@ static void consider_loop(weft_loop *loop, void *arg)
 	struct loop_view *view = &search->dump->view;
 	weft_time moved_at = 0;
 
-	if (search->found || search->n_before-- > 0)
+	if (search->found || (search->loop ? loop != search->loop : search->n_before-- > 0))
 		return;
 	search->found = true;
 	*view = (struct loop_view){ .loop = loop };
@@ -157,17 +173,34 @@ static void describe_loop(struct dump *dump)
 	weft__out_add(out, "\n");
 }
 
+static bool look_at_loop(struct loop_search *search)
+{
+	struct dump *dump = search->dump;
+	struct loop_view *view = &dump->view;
+
+	weft__control_each_loop(consider_loop, search);
+	if (!search->found)
+		return false;
+	if (view->runs && !view->is_idle && !is_own(dump))
+		view->thread = weft__thread_look(view->tid);
+	return true;
+}
+
+bool weft__dump_look_at_loop(struct dump *dump, const weft_loop *loop)
+{
+	struct loop_search search = { .dump = dump, .loop = loop };
+
+	return look_at_loop(&search);
+}
+
 static bool dump_loop(struct dump *dump, size_t index)
 {
 	struct loop_search search = { .dump = dump, .n_before = index };
 	struct slab_view slab;
 	struct loop_view *view = &dump->view;
 
-	weft__control_each_loop(consider_loop, &search);
-	if (!search.found)
+	if (!look_at_loop(&search))
 		return false;
-	if (view->runs && !view->is_idle && !is_own(dump))
-		view->thread = weft__thread_look(view->tid);
 	describe_loop(dump);
 	if (view->thread.is == THREAD_ASLEEP &&
 	    !weft__dump_find_slab(view->thread.sp, &slab))
@@ -191,6 +224,7 @@ static int dump_all(struct dump *dump)
 	struct out *out = &dump->out;
 	int r;
 
+	weft__graph_build(dump);
 	weft__out_add(out, "tasks of process ");
 	weft__out_number(out, (uint64_t)getpid());
 	weft__out_add(out, ":\n");
@@ -206,7 +240,7 @@ static int dump_all(struct dump *dump)
 }
 
 /* Not malloc(): its lock may be what everybody waits for. */
-static struct dump *new_dump(FILE *file, int fd)
+struct dump *weft__dump_new(FILE *file, int fd)
 {
 	struct dump *dump = mmap(NULL, sizeof(*dump), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -219,15 +253,16 @@ static struct dump *new_dump(FILE *file, int fd)
 	return dump;
 }
 
-static void free_dump(struct dump *dump)
+void weft__dump_free(struct dump *dump)
 {
 	weft__peek_fini(&dump->peek);
 	weft__cfi_fini(&dump->cfi);
+	weft__graph_fini(&dump->graph);
 	(void)munmap(dump, sizeof(*dump)); /* it was mapped so */
 }
 
-/* Where the caller of the dump stands, from the record that its callee's frame pointer shows. */
-static void note_caller(struct dump *dump, const uint64_t *record)
+/* The record holds the caller's frame pointer, and where the call returns to. */
+void weft__dump_note_caller(struct dump *dump, const uint64_t *record)
 {
 	dump->own = (struct registers){ .pc = record[1], .is_return = true };
 	register_set(&dump->own, CFI_FRAME_POINTER, record[0]);
@@ -246,26 +281,26 @@ __attribute__((noinline)) int weft_dump_tasks(FILE *out)
 	if (!out)
 		return weft_error_set(-EINVAL,
 				      "weft_dump_tasks() needs a FILE to write to");
-	dump = new_dump(out, -1);
+	dump = weft__dump_new(out, -1);
 	if (!dump)
 		return -ENOMEM;
 	if (weft__thread.loop)
-		note_caller(dump, __builtin_frame_address(0));
+		weft__dump_note_caller(dump, __builtin_frame_address(0));
 	r = dump_all(dump);
-	free_dump(dump);
+	weft__dump_free(dump);
 	return r < 0 ? weft_error_set(r, "the dump of the tasks could not be written")
 		     : r;
 }
 
 int weft__dump_tasks_fd(int fd)
 {
-	struct dump *dump = new_dump(NULL, fd);
+	struct dump *dump = weft__dump_new(NULL, fd);
 	int r;
 
 	if (!dump)
 		return -ENOMEM;
 	r = dump_all(dump);
-	free_dump(dump);
+	weft__dump_free(dump);
 	return r;
 }
 

@@ -7,7 +7,8 @@
  * as far as it can be checked. A task that ran while its stack was read is looked at again,
  * a few times.
  *
- * All that a dump needs is one mapping, so that it works when malloc() does not.
+ * All that a dump needs is one mapping, and another one for who waits for whom (graph.h), so
+ * that it works when malloc() does not.
  */
 #ifndef WEFT_DEBUG_DUMP_H
 #define WEFT_DEBUG_DUMP_H
@@ -15,6 +16,7 @@
 #include <weft/debug.h>
 
 #include "debug/frames.h"
+#include "debug/graph.h"
 #include "debug/names.h"
 #include "debug/out.h"
 #include "debug/thread_look.h"
@@ -58,11 +60,33 @@ struct dump {
 	bool has_own;
 	struct loop_view view; /* the loop at hand */
 	struct slab_view slab; /* the slab at hand */
+	struct graph graph;
+	bool is_tree; /* a call graph; then: */
+	size_t depth;
 	size_t n_loops, n_tasks;
 };
 
+/* For a descriptor, or for a FILE; NULL without memory. */
+struct dump *weft__dump_new(FILE *file, int fd);
+void weft__dump_free(struct dump *dump);
+
+/* Where the caller of a dump stands, if a task does; `record` is its callee's frame pointer. */
+void weft__dump_note_caller(struct dump *dump, const uint64_t *record);
+
+/* Looks at this loop, into dump->view; false if it is gone. */
+bool weft__dump_look_at_loop(struct dump *dump, const weft_loop *loop);
+
+/* Looks at the n-th slab of all loops, into dump->slab; false if there are fewer. */
+bool weft__dump_nth_slab(struct dump *dump, size_t n);
+
 /* The slab that an address lies in; false if it is in none. */
 bool weft__dump_find_slab(uintptr_t address, struct slab_view *view);
+
+/* The block of the task on whose stack the address lies, the block included; NULL: none. */
+const weft_task *weft__dump_task_around(uintptr_t address);
+
+/* What a task waits for, if it does: its own word for that, wherever it lies. */
+bool weft__dump_read_park(struct dump *dump, const weft_task *block, struct park *park);
 
 /* The lines of one task, whose block lies at `block` in dump->slab; nothing if there is none. */
 void weft__dump_task(struct dump *dump, const weft_task *block);

@@ -9,18 +9,16 @@
 
 #include <string.h>
 
-#include "task/lock.h"
 #include "task/switch.h"
 
-enum { MOST_LOOKS = 3, WHAT_BYTES = 48 };
+enum { MOST_LOOKS = 3, WHAT_BYTES = 48, MOST_AWAITERS = 4 };
 
 /* So far above its stack pointer the thread's own stack is believed to reach. */
 #define THREAD_STACK ((uintptr_t)8 << 20)
 
 /* ---- Finding tasks ---- */
 
-/* The block of the task on whose stack the address lies, the block included; NULL: none. */
-static const weft_task *task_around(uintptr_t address)
+const weft_task *weft__dump_task_around(uintptr_t address)
 {
 	struct slab_view view;
 	size_t index;
@@ -36,7 +34,7 @@ static const weft_task *task_around(uintptr_t address)
 
 static bool is_task(const weft_task *task)
 {
-	return task && task_around((uintptr_t)task) == task;
+	return task && weft__dump_task_around((uintptr_t)task) == task;
 }
 
 static void add_name(struct dump *dump, const weft_task *task)
@@ -115,32 +113,43 @@ static bool equals_last(const struct dump *dump)
 	return now->n > 0;
 }
 
+static void add_indent(struct dump *dump, size_t n)
+{
+	for (n += 2 * dump->depth; n > 0; n--)
+		weft__out_add(&dump->out, " ");
+}
+
+/* A line of a stack. */
+static void add_line(struct dump *dump, const char *text)
+{
+	add_indent(dump, 6);
+	weft__out_foreign(&dump->out, text, SIZE_MAX);
+	weft__out_add(&dump->out, "\n");
+}
+
 static void add_frames(struct dump *dump)
 {
 	const struct frames *frames = &dump->frames;
-	struct out *out = &dump->out;
 
 	for (size_t i = 0; i < frames->n; i++) {
 		if (frames->of[i].after_gap && i > 0)
-			weft__out_add(out, "      ...\n");
-		weft__out_add(out, "      ");
-		weft__out_foreign(out, name_of_frame(dump, &frames->of[i]), SIZE_MAX);
-		weft__out_add(out, "\n");
+			add_line(dump, "...");
+		add_line(dump, name_of_frame(dump, &frames->of[i]));
 	}
 	if (!frames->is_complete)
-		weft__out_add(out, "      ...\n");
+		add_line(dump, "...");
 }
 
 static void add_stack(struct dump *dump, bool is_suspended)
 {
 	leave_out_our_own(dump, is_suspended);
 	if (equals_last(dump)) {
-		weft__out_add(&dump->out, "      the same stack as the one above\n");
+		add_line(dump, "the same stack as the one above");
 		return;
 	}
 	dump->last_frames = dump->frames;
 	if (dump->frames.n == 0)
-		weft__out_add(&dump->out, "      has not begun\n");
+		add_line(dump, "has not begun");
 	else
 		add_frames(dump);
 }
@@ -242,14 +251,14 @@ static bool is_on_stack(const struct task_view *view, uint64_t sp)
 	return sp >= view->low && sp < view->high;
 }
 
-/* What the task waits for, if it says so itself. */
-static bool read_park(struct dump *dump, const struct task_view *view, struct park *park)
+bool weft__dump_read_park(struct dump *dump, const weft_task *block, struct park *park)
 {
-	uintptr_t at = (uintptr_t)view->task.park;
+	weft_task task;
 
-	return is_on_stack(view, at) &&
-	       weft__peek(&dump->peek, at, park, sizeof(*park)) &&
-	       park->task == view->block;
+	return weft__peek(&dump->peek, (uintptr_t)block, &task, sizeof(task)) &&
+	       task.state == TASK_WAITING &&
+	       weft__peek(&dump->peek, (uintptr_t)task.park, park, sizeof(*park)) &&
+	       park->task == block;
 }
 
 static void add_wait(struct dump *dump, const struct task_view *view)
@@ -260,7 +269,7 @@ static void add_wait(struct dump *dump, const struct task_view *view)
 	weft_time since;
 
 	weft__out_add(out, "waits");
-	if (!read_park(dump, view, &park))
+	if (!weft__dump_read_park(dump, view->block, &park))
 		return;
 	/* A string in a library is followed by something; one at its very end is read in part. */
 	for (size_t n = sizeof(what) - 1; n > 0; n /= 2) {
@@ -269,12 +278,7 @@ static void add_wait(struct dump *dump, const struct task_view *view)
 	}
 	weft__out_add(out, ": ");
 	weft__out_foreign(out, what, sizeof(what) - 1);
-	if (park.awaited_lock &&
-	    !weft__peek(&dump->peek,
-			(uintptr_t)park.awaited_lock + offsetof(struct lock, holder),
-			&park.awaited, sizeof(park.awaited)))
-		park.awaited = NULL;
-	add_other(dump, " (", park.awaited, ")");
+	add_other(dump, " (", weft__graph_awaited(dump, &park), ")");
 	since = weft__clock() - park.since;
 	if (park.since > 0 && since >= 0) {
 		weft__out_add(out, ", for ");
@@ -317,16 +321,32 @@ static void add_state(struct dump *dump, const struct task_view *view, bool is_o
 	}
 }
 
+/* Those who wait for it: the first few by name. */
+static void add_awaiters(struct dump *dump, const weft_task *block)
+{
+	const struct graph *graph = &dump->graph;
+	size_t first = weft__graph_find(graph, block), n = 0;
+
+	while (first + n < graph->n && graph->edges[first + n].awaited == block) {
+		if (n < MOST_AWAITERS)
+			add_other(dump, n ? ", " : "; awaited by ",
+				  graph->edges[first + n].waiter, "");
+		n++;
+	}
+	if (n > MOST_AWAITERS) {
+		weft__out_add(&dump->out, " and ");
+		weft__out_number(&dump->out, n - MOST_AWAITERS);
+		weft__out_add(&dump->out, " more");
+	}
+}
+
 /* Who made it, and who wants it. */
 static void add_relations(struct dump *dump, const struct task_view *view)
 {
-	uintptr_t joiner = (uintptr_t)view->task.joiner;
-
 	if (view->task.group) /* it lies on the stack of the task that began it */
-		add_other(dump, "; child of ", task_around((uintptr_t)view->task.group),
-			  "");
-	if (joiner)
-		add_other(dump, "; joined by ", task_around(joiner), "");
+		add_other(dump, "; child of ",
+			  weft__dump_task_around((uintptr_t)view->task.group), "");
+	add_awaiters(dump, view->block);
 	if (view->task.place) {
 		weft__out_add(&dump->out, "; spawned at ");
 		weft__out_foreign(&dump->out,
@@ -380,15 +400,20 @@ void weft__dump_task(struct dump *dump, const weft_task *block)
 		seen = look_at_stack(dump, &view, is_own);
 	}
 	dump->n_tasks++;
-	weft__out_add(&dump->out, "  ");
+	add_indent(dump, 2);
 	add_name(dump, &view.task);
 	weft__out_add(&dump->out, " ");
 	weft__out_hex(&dump->out, (uintptr_t)block);
+	if (dump->is_tree) {
+		weft__out_add(&dump->out, ", loop \"");
+		weft__out_foreign(&dump->out, dump->view.name, sizeof(dump->view.name));
+		weft__out_add(&dump->out, "\"");
+	}
 	weft__out_add(&dump->out, ": ");
 	add_state(dump, &view, is_own);
 	add_relations(dump, &view);
 	if (seen == SEEN)
 		add_stack(dump, !is_own && view.task.state != TASK_RUNNING);
 	else if (seen == SEEN_CHANGED)
-		weft__out_add(&dump->out, "      ran whenever its stack was looked at\n");
+		add_line(dump, "ran whenever its stack was looked at");
 }

@@ -57,7 +57,7 @@ int weft_future_await(weft_future *future)
 	weft_task *me = task_current();
 	struct await await = {
 		.waiter.notify = notify_task,
-		.park = { .what = "future", .cancel = leave_future },
+		.park = { .what = "future", .cancel = leave_future, .awaited_future = future },
 		.future = future,
 	};
 	int r;

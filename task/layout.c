@@ -5,7 +5,7 @@
 #include "task/layout.h"
 
 #include "task/lock.h"
-#include "task/task.h"
+#include "task/observe.h"
 
 #define FIELD(text, type, member)                                            \
 	{                                                                    \
@@ -49,7 +49,16 @@ static const struct layout_entry entries[] = {
 	FIELD("park.awaited", struct park, awaited),
 	FIELD("park.awaited_lock", struct park, awaited_lock),
 	FIELD("lock.holder", struct lock, holder),
+	FIELD("park.awaited_group", struct park, awaited_group),
+	FIELD("park.awaited_future", struct park, awaited_future),
 	FIELD("park.task", struct park, task),
+	FIELD("park.awaited_all", struct park, awaited_all),
+	FIELD("future.task", weft_future, task),
+	FIELD("observer.all", struct observer, all),
+	FIELD("observer.n", struct observer, n),
+	NUMBER("observed.bytes", sizeof(struct observed)),
+	FIELD("observed.future", struct observed, future),
+	FIELD("observed.is_told", struct observed, is_told),
 	NUMBER("saved.n_registers", offsetof(struct switch_layout, n_registers)),
 	NUMBER("saved.pc_at", offsetof(struct switch_layout, pc_at)),
 	NUMBER("saved.sp_at", offsetof(struct switch_layout, sp_at)),

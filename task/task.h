@@ -48,6 +48,7 @@ struct park {
 	struct lock *awaited_lock; /* its holder's release */
 	struct group *awaited_group; /* the ends of its children */
 	struct observer *awaited_all; /* the ends of the tasks that it observes */
+	weft_future *awaited_future; /* for dumps: any future, whoever settles it */
 	bool outlasts_cancel; /* being cancelled does not end the need for the above */
 	weft_task *task;
 	weft_time since; /* control_clock() when it began, for dumps */

@@ -122,6 +122,8 @@ class Task:
         self.low = low
         self.state = layout.get(address, "task.state")
         self.loop = layout.get(address, "task.loop")
+        self.awaits = []
+        self.awaited_by = []
 
     def name(self):
         name = self.layout.text(self.address, "task.name")
@@ -136,20 +138,39 @@ class Task:
     def has(self, sp):
         return self.low <= sp < self.address
 
-    def waits_for(self, tasks):
-        """What a waiting task waits for, and whom, as far as it says so."""
-        park = self.layout.get(self.address, "task.park")
-        if not self.is_("waiting") or park == 0:
-            return ""
-        what = read_text(self.layout.get(park, "park.what"))
-        awaited = self.layout.get(park, "park.awaited")
-        lock = self.layout.get(park, "park.awaited_lock")
-        if lock != 0:
-            awaited = self.layout.get(lock, "lock.holder")
-        for task in tasks:
-            if task.address == awaited:
-                return "%s (%d)" % (what, task.number)
-        return what
+    def park(self):
+        """What a waiting task says about its wait; 0 if it does not wait."""
+        return self.layout.get(self.address, "task.park") if self.is_("waiting") else 0
+
+    def what(self):
+        park = self.park()
+        return read_text(self.layout.get(park, "park.what")) if park else ""
+
+    def awaited_group(self):
+        park = self.park()
+        return self.layout.get(park, "park.awaited_group") if park else 0
+
+    def awaited_addresses(self):
+        """Of the tasks that it waits for: their ends, or the lock that one holds."""
+        layout, park = self.layout, self.park()
+        if not park:
+            return []
+        found = [layout.get(park, "park.awaited")]
+        futures = [] if found[0] else [layout.get(park, "park.awaited_future")]
+        lock = layout.get(park, "park.awaited_lock")
+        if lock:
+            found.append(layout.get(lock, "lock.holder"))
+        observer = layout.get(park, "park.awaited_all")
+        for i in range(layout.get(observer, "observer.n") if observer else 0):
+            one = layout.get(observer, "observer.all") + i * layout.number("observed.bytes")
+            if not layout.get(one, "observed.is_told"):
+                futures.append(layout.get(one, "observed.future"))
+        return found + [layout.get(future, "future.task") for future in futures if future]
+
+    def waits_for(self):
+        """As weft tasks shows it: "join (3)"."""
+        numbers = ", ".join(str(task.number) for task in self.awaits)
+        return "%s (%s)" % (self.what(), numbers) if numbers else self.what()
 
     def described(self):
         if self.is_("ready"):
@@ -208,7 +229,23 @@ def all_tasks():
                                "guards. Use weft gcore, or the core files that the kernel writes")
         if not task.is_("free"):
             tasks.append(task)
+    connect(tasks)
     return tasks
+
+
+def connect(tasks):
+    """Tells each task whom it waits for, and who waits for it, on whatever loop."""
+    by_address = {task.address: task for task in tasks}
+    owners = {task.awaited_group(): task for task in tasks if task.awaited_group()}
+    pairs = []
+    for task in tasks:
+        pairs += [(task, by_address.get(address)) for address in task.awaited_addresses()]
+        group = task.layout.get(task.address, "task.group")
+        pairs.append((owners.get(group) if group else None, task))
+    for waiter, awaited in pairs:
+        if waiter and awaited:
+            waiter.awaits.append(awaited)
+            awaited.awaited_by.append(waiter)
 
 
 def find_tasks(wanted):
@@ -383,14 +420,45 @@ class Tasks(gdb.Command):
 
     def invoke(self, argument, from_tty):
         tasks = all_tasks()
-        rows = [("", "loop", "address", "task", "state", "waits for", "spawned at")]
+        rows = [("", "loop", "address", "task", "state", "waits for",
+                 "awaited by", "spawned at")]
         for task in tasks:
             rows.append((str(task.number), task.loop_name(), "0x%x" % task.address, task.name(),
-                         task.described(), task.waits_for(tasks),
+                         task.described(), task.waits_for(),
+                         ", ".join(str(waiter.number) for waiter in task.awaited_by),
                          place(task.layout.get(task.address, "task.place"))))
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         for row in rows:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+class Tree(gdb.Command):
+    """weft tree [TASK]: below each task, those that it waits for, on whatever loop."""
+
+    def __init__(self):
+        super().__init__("weft tree", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        words = gdb.string_to_argv(argument)
+        tasks = find_tasks(words[0]) if words else all_tasks()
+        shown = set()
+        for task in tasks:
+            if words or not task.awaited_by:
+                self.show(task, shown)
+        for task in tasks:  # what is left waits for itself by way of others
+            if task.number not in shown:
+                self.show(task, shown)
+
+    def show(self, first, shown):
+        rows = [(first, 0)]
+        while rows:
+            task, depth = rows.pop()
+            line = "%s%d  %s: %s" % ("  " * depth, task.number, task.name(),
+                                     task.what() or task.described())
+            print(line + (", shown above" if task.number in shown else ""))
+            if task.number not in shown:
+                shown.add(task.number)
+                rows += [(awaited, depth + 1) for awaited in reversed(task.awaits)]
 
 
 class Bt(gdb.Command):
@@ -434,5 +502,6 @@ behind: all stacks, where they have guards inside their mapping (Linux 6.13)."""
 
 Prefix()
 Tasks()
+Tree()
 Bt()
 Gcore()

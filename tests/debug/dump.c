@@ -211,7 +211,7 @@ Test(dump, says_what_each_task_waits_for)
 	expect_entry("newcomer", ": ready to run", "has not begun");
 	expect_entry("failed", ": failed with -5, and nobody has asked");
 	expect_entry("main_of_waits", ": makes this dump");
-	cr_expect(strstr(text, "; joined by \"joiner\"; spawned at joiner"), "%s", text);
+	cr_expect(strstr(text, "; awaited by \"joiner\"; spawned at joiner"), "%s", text);
 	free(text);
 }
 
@@ -460,11 +460,13 @@ Test(dump, gives_up_on_a_reader_that_does_not_read)
 /* ---- Things that change meanwhile, and nonsense ---- */
 
 static atomic_bool enough;
+static _Atomic(weft_task *) busy; /* it comes and goes */
 
 static int brief(void *arg)
 {
 	int depth = *(int *)arg;
 
+	atomic_store_explicit(&busy, weft_task_current(), memory_order_relaxed);
 	if (depth > 0) {
 		depth--;
 		return weft_yield() < 0 ? -1 : brief(&depth);
@@ -532,6 +534,13 @@ Test(dump, may_be_taken_while_tasks_and_loops_come_and_go)
 
 		cr_assert_ge(n, 0);
 		most = MAX(most, n);
+		/* A number that is no task is one of a task that has ended. */
+		n = weft_dump_call_graph(
+			(weft_task *)MAX((uintptr_t)atomic_load_explicit(
+						 &busy, memory_order_relaxed),
+					 1),
+			null);
+		cr_assert_ge(n, 0);
 	}
 	atomic_store_explicit(&enough, true, memory_order_relaxed);
 	for (int i = 0; i < 2; i++)

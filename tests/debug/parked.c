@@ -49,6 +49,22 @@ static int joiner(void *arg)
 	return r < 0 ? r : weft_task_join(task);
 }
 
+static int grouper(void *arg)
+{
+	struct weft_group group;
+
+	(void)arg;
+	weft_group_begin(&group);
+	weft_group_spawn_with(&group, sleeper, NULL,
+			      &(struct weft_spawn_options){ .name = "member" });
+	return weft_group_end(&group, 0);
+}
+
+static int observer(void *task)
+{
+	return weft_future_await(weft_task_future(task));
+}
+
 static int newcomer(void *arg)
 {
 	(void)arg;
@@ -65,11 +81,14 @@ __attribute__((noinline)) static int on_thread_stack(void *arg)
 static int app(void *arg)
 {
 	struct weft_group group;
+	weft_task *task;
 	int r;
 
 	weft_group_begin(&group);
 	weft_group_spawn(&group, sleeper, NULL);
-	weft_group_spawn(&group, joiner, NULL);
+	task = weft_group_spawn(&group, joiner, NULL);
+	weft_group_spawn(&group, grouper, NULL);
+	weft_group_spawn(&group, observer, task);
 	r = weft_sleep(10 * WEFT_MSEC);
 	weft_group_spawn(&group, newcomer, NULL);
 	if (r == 0 && arg)

@@ -45,13 +45,24 @@ shows() {
 }
 
 check_list() {
-    check "$1 lists loops, tasks, what they wait for, and who spawned them" shows "$2" \
-        'loop .*address .*task .*state .*waits for .*spawned at' \
+    check "$1 lists loops, tasks, who waits for whom, and who spawned them" shows "$2" \
+        'loop .*address .*task .*state .*waits for .*awaited by .*spawned at' \
         '^1  *loop-0  *0x[0-9a-f]*  *app  *running  .*main' \
         '^2  *loop-0  *0x[0-9a-f]*  *sleeper  *waiting  *sleep  *app' \
-        '^3  *loop-0  *0x[0-9a-f]*  *joiner  *waiting  *join (4)  *app' \
-        '^4  *loop-0  *0x[0-9a-f]*  *joined  *waiting  *sleep  *joiner' \
-        '^5  *loop-0  *0x[0-9a-f]*  *newcomer  *ready  *app'
+        '^3  *loop-0  *0x[0-9a-f]*  *joiner  *waiting  *join (6)  *5  *app' \
+        '^4  *loop-0  *0x[0-9a-f]*  *grouper  *waiting  *group (7)  *app' \
+        '^5  *loop-0  *0x[0-9a-f]*  *observer  *waiting  *future (3)  *app' \
+        '^6  *loop-0  *0x[0-9a-f]*  *joined  *waiting  *sleep  *3  *joiner' \
+        '^7  *loop-0  *0x[0-9a-f]*  *member  *waiting  *sleep  *4  *grouper' \
+        '^8  *loop-0  *0x[0-9a-f]*  *newcomer  *ready  *app'
+}
+
+check_tree() {
+    check "$1 shows who waits for whom as a tree" shows "$2" \
+        '^TREE$' '^1  app: running$' '^2  sleeper: sleep$' '^4  grouper: group$' \
+        '^  7  member: sleep$' '^5  observer: future$' '^  3  joiner: join$' \
+        '^    6  joined: sleep$' '^8  newcomer: ready$' \
+        '^OF ONE$' '^3  joiner: join$' '^  6  joined: sleep$'
 }
 
 check_stacks() {
@@ -60,8 +71,8 @@ check_stacks() {
         '^2  sleeper$' '^#[1-9].*innermost' '^#[1-9].*middle' '^#[1-9].*sleeper' \
         '^#[0-9]* .*weft.*stack_' \
         '^3  joiner$' '^#[0-9].*weft_task_join' '^#[1-9].*joiner' '^#[0-9]* .*weft.*stack_' \
-        '^4  joined$' '^#[1-9].*innermost' '^#[1-9].*sleeper' \
-        '^5  newcomer$' '^(has not begun)$'
+        '^6  joined$' '^#[1-9].*innermost' '^#[1-9].*sleeper' \
+        '^8  newcomer$' '^(has not begun)$'
 }
 
 said=$(ask "$programs/parked" -- 'weft tasks')
@@ -70,10 +81,11 @@ check "without a running program it says so" shows "$said" 'weft: no libweft in 
 write_core="weft gcore $TMPDIR/core"
 [ -z "$sanitizer" ] || write_core='echo \n'
 said=$(ask "$programs/parked" -- 'break everything_is_parked' run 'weft tasks' 'weft bt all' \
-    "$write_core" 'echo BY NAME\n' 'weft bt joined' 'weft bt 2 -frame-arguments none' \
+    'echo TREE\n' 'weft tree' 'echo OF ONE\n' 'weft tree joiner' "$write_core" 'echo BY NAME\n' 'weft bt joined' 'weft bt 2 -frame-arguments none' \
     'weft bt nobody' 'bt 1' kill)
 check_list "a live program" "$said"
 check_stacks "a live program" "$said"
+check_tree "a live program" "$said"
 check "a task is found by its name" shows "$(echo "$said" | sed -n '/^BY NAME/,$p')" \
     '^#[1-9].*sleeper' '^#[1-9].*sleeper (arg=...)' 'weft: there is no task nobody'
 check "the thread's own stack is as it was afterwards" \
@@ -82,9 +94,11 @@ check "the thread's own stack is as it was afterwards" \
 if [ -n "$sanitizer" ]; then
     skip "a core file shows tasks and their stacks" "a sanitizer's shadow memory is terabytes"
 else
-    said=$(ask "$programs/parked" "$TMPDIR/core" -- 'weft tasks' 'weft bt all')
+    said=$(ask "$programs/parked" "$TMPDIR/core" -- 'weft tasks' 'weft bt all' \
+        'echo TREE\n' 'weft tree' 'echo OF ONE\n' 'weft tree joiner')
     check_list "a core file" "$said"
     check_stacks "a core file" "$said"
+    check_tree "a core file" "$said"
 fi
 
 said=$(ask "$programs/parked" -- 'break everything_is_parked' 'run on-thread-stack' 'weft bt app')
