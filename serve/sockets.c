@@ -4,6 +4,7 @@
  * With workers a TCP address has a socket for each of them, bound with SO_REUSEPORT, so that the
  * kernel spreads connections evenly; of processes that watch one socket it wakes the same one
  * again and again. They stay the supervisor's, so that none is lost with a worker: serve/share.c.
+ * Each worker is handed down all of them, so there is a limit: beyond it some share one.
  * The socket of a worker that is not wanted any more (SIGTTOU) stays open, too, since closing it
  * would reset who waits in its queue; but the kernel is told to put nobody there any more.
  *
@@ -31,7 +32,9 @@ static int add_fds(struct sockets *sockets, const struct listener *listener)
 
 	if (n > WEFT__SERVE_FDS_MAX)
 		return weft_error_set(
-			-EINVAL, "weft_serve(): the addresses take more than %d sockets",
+			-EINVAL,
+			"weft_serve(): .address takes more than %d sockets: name fewer "
+			"addresses, or \":PORT\" for all interfaces",
 			WEFT__SERVE_FDS_MAX);
 	fds = weft__realloc_array(sockets->fds, n, sizeof(*fds));
 	if (!fds)
@@ -55,34 +58,48 @@ static size_t count_copies(const struct service *service, const char *address)
 
 /*
  * SO_REUSEPORT would let a second service of this user in on the same port, and each would get a
- * part of the connections. So one socket without it is bound there first.
+ * part of the connections. So one socket without it is bound there first. Tells how many sockets
+ * the address takes: a name may stand for several.
  */
-static int check_that_nobody_listens(const char *address, int backlog)
+static int check_that_nobody_listens(const char *address, int backlog, size_t *n_sockets)
 {
 	struct listener probe;
 	int r = weft__listener_open(&probe, address, backlog, 1, false);
 
-	if (r == 0)
-		weft__listener_close(&probe);
-	return r;
+	if (r < 0)
+		return r;
+	*n_sockets = probe.n_fds;
+	weft__listener_close(&probe);
+	return 0;
 }
 
+/* How many copies there is room for, if this one and the addresses that follow get their share. */
+static size_t count_room(const struct sockets *sockets, size_t n_addresses,
+			 size_t n_sockets)
+{
+	size_t n = (WEFT__SERVE_FDS_MAX - sockets->n_fds) / n_addresses / n_sockets;
+
+	return MAX(n, (size_t)1);
+}
+
+/* The first of so many addresses that are to be opened. */
 static int open_one(struct sockets *sockets, const struct service *service,
-		    const char *address)
+		    const char *address, size_t n_addresses)
 {
 	struct listener *listeners = weft__realloc_array(
 		sockets->listeners, sockets->n_listeners + 1, sizeof(*listeners));
 	int backlog = service->options.listen.backlog, r = 0;
+	size_t n = count_copies(service, address), n_sockets = 1;
 	struct listener *listener;
-	size_t n;
 
 	if (!listeners)
 		return -ENOMEM;
 	sockets->listeners = listeners;
 	listener = &listeners[sockets->n_listeners];
-	n = count_copies(service, address);
-	if (n > 1)
-		r = check_that_nobody_listens(address, backlog);
+	if (n > 1) {
+		r = check_that_nobody_listens(address, backlog, &n_sockets);
+		n = MIN(n, count_room(sockets, n_addresses, n_sockets));
+	}
 	if (r == 0)
 		r = weft__listener_open(listener, address, backlog, n, n > 1);
 	if (r < 0)
@@ -91,18 +108,28 @@ static int open_one(struct sockets *sockets, const struct service *service,
 	return add_fds(sockets, listener);
 }
 
+static size_t count_addresses(const char *text)
+{
+	size_t n = 1;
+
+	for (; *text; text++)
+		n += *text == ',';
+	return n;
+}
+
 /* A task: opens one address after the other. */
 static int open_all(void *arg)
 {
 	struct opening *opening = arg;
 	char *addresses = weft__strdup(opening->service->options.address);
+	size_t n = count_addresses(opening->service->options.address);
 	char *rest = addresses, *address;
 	int r = 0;
 
 	if (!addresses)
 		return -ENOMEM;
 	while (r == 0 && (address = strsep(&rest, ",")))
-		r = open_one(opening->sockets, opening->service, address);
+		r = open_one(opening->sockets, opening->service, address, n--);
 	free(addresses);
 	return r;
 }
