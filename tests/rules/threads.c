@@ -48,11 +48,15 @@ static int sleep_long(void *arg)
 
 static const struct iovec part = { .iov_base = (void *)(uintptr_t) "x", .iov_len = 1 };
 
-enum refusal { REFUSED, VALUE, DIES };
+enum refusal { REFUSED, HANGS, VALUE, DIES };
+/* What the call is expected to be. */
+static const int expected[] = { [REFUSED] = -EPERM, [HANGS] = -EDEADLK, [VALUE] = true };
+
 enum thread { LOOP, TASK, THREAD };
 enum what { THING, NOTHING };
 
 #define CALL_REFUSED(call) return (call)
+#define CALL_HANGS(call)   return (call)
 #define CALL_VALUE(call)   return (call)
 #define CALL_DIES(call) \
 	(void)(call);   \
@@ -111,11 +115,18 @@ struct visit {
 	char text[256];
 };
 
+/* Of the refusal; what is of another kind has -EPERM for its sentence. */
+static int code_of(const struct row *row)
+{
+	return row->refusal == HANGS ? -EDEADLK : -EPERM;
+}
+
 static void call_here(struct visit *visit)
 {
-	(void)weft_error_set(-EPERM, "nothing was said");
+	(void)weft_error_set(code_of(visit->row), "nothing was said");
 	visit->result = visit->row->call(visit->world);
-	snprintf(visit->text, sizeof(visit->text), "%s", weft_error_text(-EPERM));
+	snprintf(visit->text, sizeof(visit->text), "%s",
+		 weft_error_text(code_of(visit->row)));
 }
 
 static int call_in_a_task(void *arg)
@@ -184,9 +195,8 @@ static void try_row(struct world *world, const struct row *row, enum place place
 	cr_assert_eq(world_look(world, &before), 0);
 	cr_assert_eq(call_from(place, &visit), 0);
 	cr_assert_eq(world_look(world, &after), 0);
-	cr_expect_eq(visit.result, row->refusal == VALUE ? true : -EPERM,
-		     "%s() %s: %jd: %s", row->name, places[place], visit.result,
-		     visit.text);
+	cr_expect_eq(visit.result, expected[row->refusal], "%s() %s: %jd: %s", row->name,
+		     places[place], visit.result, visit.text);
 	cr_expect(is_named(row->name, visit.text), "%s() %s: \"%s\"", row->name,
 		  places[place], visit.text);
 	cr_expect_arr_eq(&before, &after, sizeof(before), "%s() %s changed something",

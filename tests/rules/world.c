@@ -179,6 +179,7 @@ static int make_sync(struct world *world)
 	weft_barrier_reset(&world->barrier);
 	must(weft_queue_new(sizeof(item), 2, NULL, &world->queue) == 0);
 	must(weft_queue_put(world->queue, &item) == 0);
+	must(weft_channel_new(sizeof(item), 1, NULL, &world->channel) == 0);
 	must(weft_thread_pool_new(NULL, &world->pool) == 0);
 	must(weft_future_new(&world->future) == 0);
 	must(weft_future_new(&world->settled) == 0);
@@ -201,6 +202,8 @@ static int end_sync(struct world *world)
 	must(weft_queue_task_done(world->queue) == 0);
 	must(weft_queue_task_done(world->queue) == -EINVAL);
 	weft_queue_free(world->queue);
+	must(weft_channel_get_nowait(world->channel, &item) == -EAGAIN);
+	weft_channel_unref(world->channel);
 	must(weft_executor_close(world->pool, WEFT_SEC) == 0);
 	must(weft_future_set_result(world->future, NULL, NULL) == 0);
 	weft_future_unref(world->future);

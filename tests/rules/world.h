@@ -30,6 +30,7 @@ struct world {
 	weft_future *future; /* local, pending */
 	weft_future *settled; /* local, with a value */
 	weft_queue *queue; /* 1 item in 2 places */
+	weft_channel *channel; /* empty */
 	weft_executor *pool;
 	/* Loop. */
 	struct weft_handle timer;
