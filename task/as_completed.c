@@ -122,7 +122,7 @@ int weft_as_completed_end(struct weft_as_completed *shown, int result)
 	struct as_completed *scope = scope_of(shown);
 
 	weft__scope_close(&scope->scope, SCOPE_AS_COMPLETED, __func__);
-	weft__observe_end(&scope->futures->observer);
+	(void)weft__observe_end(&scope->futures->observer);
 	free(scope->futures);
 	return result;
 }

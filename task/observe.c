@@ -153,8 +153,10 @@ int weft__observe_wait(struct observer *observer, enum weft_return_when until,
 	return r < 0 ? r : park(observer);
 }
 
-void weft__observe_end(struct observer *observer)
+size_t weft__observe_end(struct observer *observer)
 {
+	size_t n_left = 0;
+
 	for (size_t i = 0; i < observer->n; i++) {
 		struct observed *one = &observer->all[i];
 
@@ -163,12 +165,14 @@ void weft__observe_end(struct observer *observer)
 			continue;
 		one->is_told = true;
 		observer->n_untold--;
+		n_left++;
 	}
 	if (observer->n_untold == 0)
-		return;
+		return n_left;
 	observer->until = WEFT_ALL_COMPLETED;
 	observer->park = (struct park){ .what = "futures that are being settled" };
 	(void)park(observer);
+	return n_left;
 }
 
 /* ---- weft_wait() ---- */
@@ -189,6 +193,7 @@ static size_t count_settled(weft_future *const *futures, size_t n,
 	return n_settled;
 }
 
+/* Return: how many have settled, or a negative errno. */
 static int wait_with(struct observed *all, weft_future *const *futures, size_t n,
 		     enum weft_return_when until)
 {
@@ -203,8 +208,8 @@ static int wait_with(struct observed *all, weft_future *const *futures, size_t n
 	weft__observe_begin(&observer, all, futures, n);
 	if (!weft__observe_is_over(&observer, until))
 		r = weft__observe_wait(&observer, until, what[until]);
-	weft__observe_end(&observer);
-	return r;
+	n -= weft__observe_end(&observer);
+	return r < 0 ? r : (int)n;
 }
 
 int weft_wait(weft_future *const *futures, size_t n_futures,
@@ -236,5 +241,5 @@ int weft_wait(weft_future *const *futures, size_t n_futures,
 	r = wait_with(all, futures, n_futures, return_when);
 	if (all != few)
 		free(all);
-	return r < 0 ? r : (int)count_settled(futures, n_futures, return_when, &is_over);
+	return r;
 }

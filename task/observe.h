@@ -56,8 +56,11 @@ static inline bool observer_needs_all(const struct observer *observer)
 	return observer->until == WEFT_ALL_COMPLETED || observer->n_untold == 1;
 }
 
-/* Leaves: nobody refers to `all` any more. */
-void weft__observe_end(struct observer *observer);
+/*
+ * Leaves: nobody refers to `all` any more. Return: how many had not settled. The futures that it
+ * was told of are not touched: whoever was told, too, may have given them back.
+ */
+size_t weft__observe_end(struct observer *observer);
 
 /* Has it settled with an error that is no cancellation? */
 static inline bool future_has_failed(const weft_future *future)

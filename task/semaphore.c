@@ -66,3 +66,8 @@ int weft_semaphore_release(struct weft_semaphore *shown)
 	semaphore->n_permits++;
 	return 0;
 }
+
+bool weft_semaphore_is_locked(const struct weft_semaphore *semaphore)
+{
+	return ((const struct semaphore *)(const void *)semaphore)->n_permits == 0;
+}

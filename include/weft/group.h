@@ -118,7 +118,8 @@ struct weft_call {
  * @calls:   each in a task of its own; .result is set for all of them
  * @n_calls: their number; 0 is nothing to do
  *
- * A failure leaves the others running (a group would cancel them).
+ * A failure leaves the others running (a group would cancel them). As in a group, a call that
+ * ends with -ECANCELED because it alone was cancelled has not failed.
  *
  * Return: 0, or the code of the first failure; of several, with all of them as children.
  *

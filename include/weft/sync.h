@@ -185,6 +185,17 @@ WEFT_API WEFT_MUST_CHECK int weft_semaphore_acquire(struct weft_semaphore *semap
  */
 WEFT_API int weft_semaphore_release(struct weft_semaphore *semaphore);
 
+/**
+ * weft_semaphore_is_locked() - would an acquire wait?
+ * @semaphore: initialised
+ *
+ * Return: true if no permit is free; one that was handed to a waiter is not.
+ *
+ * Thread: loop.
+ * Cancellation point: no.
+ */
+WEFT_API bool weft_semaphore_is_locked(const struct weft_semaphore *semaphore);
+
 /** struct weft_barrier - wait until a number of tasks have come */
 struct weft_barrier {
 	uintptr_t opaque[6];

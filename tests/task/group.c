@@ -1,12 +1,13 @@
 /*
  * Groups and gather.
  */
+#include "tests/child.h"
 #include "tests/task_test.h"
 
 #include <stdio.h>
 
 /* A child that sleeps, notes how that ended, and returns a result of its own. */
-struct child {
+struct sleeper {
 	weft_time span;
 	int result; /* of the child, if its sleep ended in time */
 	int slept; /* what weft_sleep() returned */
@@ -15,7 +16,7 @@ struct child {
 
 static int child_body(void *arg)
 {
-	struct child *child = arg;
+	struct sleeper *child = arg;
 
 	child->slept = 1;
 	child->slept = weft_sleep(child->span);
@@ -34,9 +35,9 @@ TaskTest(group, waits_for_its_children_and_returns_the_blocks_result)
 	static const int results[] = { 0, 7 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
-		struct child children[3] = { { .span = WEFT_SEC },
-					     { .span = 3 * WEFT_SEC },
-					     { .span = 2 * WEFT_SEC } };
+		struct sleeper children[3] = { { .span = WEFT_SEC },
+					       { .span = 3 * WEFT_SEC },
+					       { .span = 2 * WEFT_SEC } };
 		struct weft_group group;
 		weft_time began = weft_now();
 
@@ -65,7 +66,7 @@ TaskTest(group, without_children_ends_at_once)
 
 TaskTest(group, whose_children_ended_before_its_end_returns)
 {
-	struct child child = { .span = WEFT_SEC };
+	struct sleeper child = { .span = WEFT_SEC };
 	struct weft_group group;
 
 	weft_group_begin(&group);
@@ -77,7 +78,7 @@ TaskTest(group, whose_children_ended_before_its_end_returns)
 
 TaskTest(group, ignores_what_children_return_besides_failures)
 {
-	struct child child = { .span = WEFT_SEC, .result = 99 };
+	struct sleeper child = { .span = WEFT_SEC, .result = 99 };
 	struct weft_group group;
 
 	weft_group_begin(&group);
@@ -109,7 +110,7 @@ TaskTestInOrder(group, keeps_nothing_of_children_that_have_ended)
 
 TaskTest(group, lends_its_child_to_be_named_and_cancelled)
 {
-	struct child one = { .span = 60 * WEFT_SEC }, two = { .span = WEFT_SEC };
+	struct sleeper one = { .span = 60 * WEFT_SEC }, two = { .span = WEFT_SEC };
 	struct weft_group group;
 	weft_task *child;
 
@@ -133,7 +134,7 @@ static int cancel_itself(void *arg)
 
 TaskTest(group, goes_on_when_a_child_cancels_itself)
 {
-	struct child other = { .span = WEFT_SEC };
+	struct sleeper other = { .span = WEFT_SEC };
 	struct weft_group group;
 
 	weft_group_begin(&group);
@@ -202,8 +203,8 @@ TaskTest(group, takes_children_from_callbacks)
 
 TaskTest(group, returns_the_first_failure_and_cancels_the_other_children)
 {
-	struct child good = { .span = 60 * WEFT_SEC },
-		     bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper good = { .span = 60 * WEFT_SEC },
+		       bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_group group;
 	weft_time began = weft_now();
 
@@ -219,7 +220,7 @@ TaskTest(group, returns_the_first_failure_and_cancels_the_other_children)
 
 TaskTest(group, cancels_the_wait_its_block_is_in_when_a_child_fails)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_group group;
 	int r;
 
@@ -235,7 +236,7 @@ TaskTest(group, cancels_the_wait_its_block_is_in_when_a_child_fails)
 
 TaskTest(group, fails_even_if_its_block_succeeded_all_the_same)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_group group;
 
 	weft_group_begin(&group);
@@ -246,7 +247,7 @@ TaskTest(group, fails_even_if_its_block_succeeded_all_the_same)
 
 TaskTest(group, cancels_the_next_wait_of_a_block_that_was_not_waiting)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_event event = WEFT_EVENT_INIT;
 	struct weft_group group;
 
@@ -263,10 +264,10 @@ TaskTest(group, cancels_the_next_wait_of_a_block_that_was_not_waiting)
 
 TaskTest(group, with_one_failure_gives_that_as_it_is)
 {
-	struct child children[4] = { { .span = 3 * WEFT_SEC, .result = -EPIPE },
-				     { .span = 1 * WEFT_SEC, .result = -EIO },
-				     { .span = 60 * WEFT_SEC },
-				     { .span = WEFT_SEC } };
+	struct sleeper children[4] = { { .span = 3 * WEFT_SEC, .result = -EPIPE },
+				       { .span = 1 * WEFT_SEC, .result = -EIO },
+				       { .span = 60 * WEFT_SEC },
+				       { .span = WEFT_SEC } };
 	struct weft_group group;
 	const struct weft_error *error;
 	int r;
@@ -293,7 +294,7 @@ static int fail_in_cleanup(void *arg)
 
 TaskTest(group, keeps_failures_in_the_order_in_which_they_happened)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	int late = -EPIPE;
 	struct weft_group group;
 	const struct weft_error *error;
@@ -314,13 +315,13 @@ TaskTest(group, keeps_failures_in_the_order_in_which_they_happened)
 TaskTest(group, of_many_failures_of_one_moment_has_them_all)
 {
 	enum { N = 50 };
-	struct child children[N];
+	struct sleeper children[N];
 	struct weft_group group;
 	int r;
 
 	weft_group_begin(&group);
 	for (int i = 0; i < N; i++) {
-		children[i] = (struct child){ .span = WEFT_SEC, .result = -EIO };
+		children[i] = (struct sleeper){ .span = WEFT_SEC, .result = -EIO };
 		weft_group_spawn(&group, child_body, &children[i]);
 	}
 	r = weft_group_end(&group, 0);
@@ -332,7 +333,7 @@ TaskTest(group, of_many_failures_of_one_moment_has_them_all)
 
 TaskTest(group, whose_block_fails_cancels_its_children_and_returns_that)
 {
-	struct child child = { .span = 60 * WEFT_SEC };
+	struct sleeper child = { .span = 60 * WEFT_SEC };
 	struct weft_group group;
 	weft_time began;
 
@@ -367,8 +368,8 @@ TaskTest(group, whose_block_and_child_fail_has_both)
 
 TaskTest(group, begins_a_child_after_a_failure_and_cancels_its_first_wait)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO },
-		     late = { .span = WEFT_SEC };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO },
+		       late = { .span = WEFT_SEC };
 	struct weft_group group;
 	int r;
 
@@ -382,7 +383,7 @@ TaskTest(group, begins_a_child_after_a_failure_and_cancels_its_first_wait)
 
 TaskTestInOrder(group, fails_if_a_child_cannot_be_started)
 {
-	struct child other = { .span = 60 * WEFT_SEC };
+	struct sleeper other = { .span = 60 * WEFT_SEC };
 	struct weft_spawn_options options = { .stack_bytes = SIZE_MAX };
 	struct weft_group group;
 	int r;
@@ -399,8 +400,8 @@ TaskTestInOrder(group, fails_if_a_child_cannot_be_started)
 /* ---- Cancelled from outside ---- */
 
 struct parent {
-	struct child children[2];
-	struct child extra; /* spawned if its span is not zero */
+	struct sleeper children[2];
+	struct sleeper extra; /* spawned if its span is not zero */
 	int cleanup_fails; /* if not zero, what a child returns a second after cancellation */
 	bool block_waits;
 	int end, after, requests;
@@ -483,7 +484,7 @@ TaskTest(group, that_is_cancelled_while_failing_leaves_the_request_pending)
 
 TaskTest(group, that_fails_inside_a_timeout_gives_the_failure)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_timeout timeout;
 	struct weft_group group;
 	int r;
@@ -497,7 +498,7 @@ TaskTest(group, that_fails_inside_a_timeout_gives_the_failure)
 
 TaskTest(group, inside_a_timeout_that_expires_is_cancelled_as_a_whole)
 {
-	struct child one = { .span = 60 * WEFT_SEC }, two = { .span = 60 * WEFT_SEC };
+	struct sleeper one = { .span = 60 * WEFT_SEC }, two = { .span = 60 * WEFT_SEC };
 	struct weft_timeout timeout;
 	struct weft_group group;
 	weft_time began = weft_now();
@@ -520,7 +521,7 @@ TaskTest(group, inside_a_timeout_that_expires_is_cancelled_as_a_whole)
 /* The failure and the deadline come at the same moment: any order is right, none is lost. */
 TaskTest(group, that_fails_at_the_moment_its_timeout_expires_gives_the_failure)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_timeout timeout;
 	struct weft_group group;
 	int r;
@@ -537,7 +538,7 @@ TaskTest(group, that_fails_at_the_moment_its_timeout_expires_gives_the_failure)
 
 TaskTest(group, in_a_shield_is_not_cancelled_from_outside)
 {
-	struct child child = { .span = 5 * WEFT_SEC };
+	struct sleeper child = { .span = 5 * WEFT_SEC };
 	struct weft_shield shield;
 	struct weft_group group;
 	int r;
@@ -555,7 +556,7 @@ TaskTest(group, in_a_shield_is_not_cancelled_from_outside)
 
 TaskTest(group, in_a_shield_still_fails_by_itself)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_shield shield;
 	struct weft_group group;
 	int r;
@@ -576,7 +577,7 @@ TaskTest(group, in_a_shield_still_fails_by_itself)
 
 TaskTest(group, with_a_shield_in_its_block_fails_after_the_shield)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_shield shield;
 	struct weft_group group;
 	int r;
@@ -597,8 +598,8 @@ TaskTest(group, with_a_shield_in_its_block_fails_after_the_shield)
 
 TaskTest(group, nested_fails_through_the_outer_one)
 {
-	struct child outer_child = { .span = 60 * WEFT_SEC },
-		     bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper outer_child = { .span = 60 * WEFT_SEC },
+		       bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_group outer, inner;
 	int r;
 
@@ -616,8 +617,8 @@ TaskTest(group, nested_fails_through_the_outer_one)
 
 TaskTest(group, outer_failure_cancels_the_inner_group)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO },
-		     inner_child = { .span = 60 * WEFT_SEC };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO },
+		       inner_child = { .span = 60 * WEFT_SEC };
 	struct weft_group outer, inner;
 	int r;
 
@@ -636,8 +637,8 @@ TaskTest(group, outer_failure_cancels_the_inner_group)
 
 TaskTest(group, both_failing_at_one_moment_keep_their_failures_apart)
 {
-	struct child one = { .span = WEFT_SEC, .result = -EIO },
-		     two = { .span = WEFT_SEC, .result = -EPIPE };
+	struct sleeper one = { .span = WEFT_SEC, .result = -EIO },
+		       two = { .span = WEFT_SEC, .result = -EPIPE };
 	struct weft_group outer, inner;
 	int r;
 
@@ -659,7 +660,7 @@ TaskTest(group, both_failing_at_one_moment_keep_their_failures_apart)
 
 TaskTest(group_cancel, ends_children_and_block_without_an_error)
 {
-	struct child child = { .span = 60 * WEFT_SEC };
+	struct sleeper child = { .span = 60 * WEFT_SEC };
 	struct weft_group group;
 	int r;
 
@@ -673,6 +674,19 @@ TaskTest(group_cancel, ends_children_and_block_without_an_error)
 	cr_expect_eq(child.slept, -ECANCELED);
 	cr_expect_eq(requests(), 0);
 	cr_expect_eq(weft_sleep(WEFT_SEC), 0);
+}
+
+TaskTest(group_cancel, lets_a_later_child_begin_and_cancels_its_first_wait)
+{
+	struct sleeper child = { .span = WEFT_SEC };
+	struct weft_group group;
+
+	weft_group_begin(&group);
+	weft_group_cancel(&group);
+	weft_group_spawn(&group, child_body, &child);
+	cr_expect_eq(weft_group_end(&group, 0), 0);
+	cr_expect_eq(child.slept, -ECANCELED);
+	cr_expect_eq(requests(), 0);
 }
 
 TaskTest(group_cancel, keeps_the_result_of_a_block_that_had_one)
@@ -699,7 +713,7 @@ static int cancel_group_later(void *arg)
 
 TaskTest(group_cancel, works_from_a_child)
 {
-	struct child child = { .span = 60 * WEFT_SEC };
+	struct sleeper child = { .span = 60 * WEFT_SEC };
 	struct weft_group group;
 	weft_time began = weft_now();
 
@@ -719,7 +733,7 @@ static void cancel_group(void *group)
 
 TaskTest(group_cancel, works_from_a_callback)
 {
-	struct child child = { .span = 60 * WEFT_SEC };
+	struct sleeper child = { .span = 60 * WEFT_SEC };
 	struct weft_group group;
 	int r;
 
@@ -834,9 +848,9 @@ TaskTest(gather, of_nothing_is_nothing_to_do)
 
 TaskTest(gather, lets_the_others_go_on_after_a_failure)
 {
-	struct child one = { .span = 3 * WEFT_SEC, .result = 5 },
-		     two = { .span = WEFT_SEC, .result = -EIO },
-		     three = { .span = 2 * WEFT_SEC, .result = -EPIPE };
+	struct sleeper one = { .span = 3 * WEFT_SEC, .result = 5 },
+		       two = { .span = WEFT_SEC, .result = -EIO },
+		       three = { .span = 2 * WEFT_SEC, .result = -EPIPE };
 	struct weft_call calls[] = {
 		{ .fn = child_body, .arg = &one },
 		{ .fn = child_body, .arg = &two },
@@ -857,7 +871,7 @@ TaskTest(gather, lets_the_others_go_on_after_a_failure)
 
 TaskTest(gather, has_nothing_to_do_with_groups_around_it)
 {
-	struct child bad = { .span = WEFT_SEC, .result = -EIO };
+	struct sleeper bad = { .span = WEFT_SEC, .result = -EIO };
 	struct weft_call calls[] = { { .fn = child_body, .arg = &bad } };
 	struct weft_group group;
 	int r;
@@ -869,7 +883,7 @@ TaskTest(gather, has_nothing_to_do_with_groups_around_it)
 }
 
 struct gathering {
-	struct child children[2];
+	struct sleeper children[2];
 	struct weft_call calls[2];
 	int after;
 };
@@ -902,18 +916,113 @@ TaskTest(gather, that_is_cancelled_cancels_all_and_waits_for_them)
 	cr_expect_eq(gathering.after, 0, "it was told");
 }
 
+/* Puts the name of the running task where arg points. */
+static int tell_name(void *arg)
+{
+	snprintf(arg, 32, "%s", weft_task_name(weft_task_current()));
+	return 0;
+}
+
 TaskTest(gather, names_its_tasks)
 {
-	struct child one = { .span = WEFT_SEC };
-	struct weft_call calls[] = { { .fn = child_body, .arg = &one, .name = "first" } };
-	struct weft_group group;
-	weft_task *tasks[4];
-	int n;
+	char names[2][32];
+	struct weft_call calls[] = {
+		{ .fn = tell_name, .arg = names[0], .name = "first" },
+		{ .fn = tell_name, .arg = names[1] },
+	};
 
-	/* Seen by another task, while this one waits. */
+	cr_expect_eq(weft_gather(calls, 2), 0);
+	cr_expect_str_eq(names[0], "first");
+	cr_expect_str_eq(names[1], "tell_name", "the function");
+}
+
+TaskTest(gather, of_a_call_that_was_cancelled_alone_has_not_failed)
+{
+	struct sleeper one = { .span = WEFT_SEC, .result = 4 };
+	struct weft_call calls[] = {
+		{ .fn = cancel_itself },
+		{ .fn = child_body, .arg = &one },
+	};
+
+	cr_expect_eq(weft_gather(calls, 2), 0);
+	cr_expect_eq(calls[0].result, -ECANCELED);
+	cr_expect_eq(calls[1].result, 4, "the other one went on");
+}
+
+/* ---- Wrong use ---- */
+
+static int end_twice(void *arg)
+{
+	struct weft_group group;
+
+	(void)arg;
 	weft_group_begin(&group);
-	cr_expect_eq(weft_gather(calls, 1), 0);
-	cr_expect_eq(weft_group_end(&group, 0), 0);
-	n = weft_loop_tasks(weft_loop_current(), tasks, ARRAY_SIZE(tasks));
-	cr_expect_eq(n, 1);
+	(void)!weft_group_end(&group, 0);
+	return weft_group_end(&group, 0);
+}
+
+static int spawn_after_the_end(void *arg)
+{
+	struct weft_group group;
+	int r;
+
+	weft_group_begin(&group);
+	r = weft_group_end(&group, 0);
+	weft_group_spawn(&group, sleep_forever, arg);
+	return r;
+}
+
+static int leave_open(void *arg)
+{
+	struct weft_group group;
+
+	(void)arg;
+	weft_group_begin(&group);
+	return 0;
+}
+
+static int end_outer_first(void *arg)
+{
+	struct weft_group outer, inner;
+	int r;
+
+	(void)arg;
+	weft_group_begin(&outer);
+	weft_group_begin(&inner);
+	r = weft_group_end(&outer, 0);
+	return weft_group_end(&inner, r);
+}
+
+static int run_in_task(void *arg)
+{
+	return weft_run(*(weft_fn **)arg, NULL);
+}
+
+static int begin_outside(void *arg)
+{
+	struct weft_group group;
+
+	(void)arg;
+	weft_group_begin(&group);
+	return 0;
+}
+
+Test(group, used_wrongly_is_an_assertion)
+{
+	static const struct {
+		weft_fn *fn;
+		const char *text;
+	} cases[] = {
+		{ end_twice, "did not begin the group, or twice" },
+		{ spawn_after_the_end, "or after the group's end" },
+		{ leave_open, "ended with a group still open" },
+		{ end_outer_first, "while an inner group is still open" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		weft_fn *fn = cases[i].fn;
+
+		expect_assertion(run_in_task, &fn, cases[i].text);
+	}
+	expect_assertion(begin_outside, NULL, "a group belongs to one");
 }

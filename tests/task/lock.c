@@ -3,6 +3,7 @@
  */
 #include <pthread.h>
 
+#include "tests/child.h"
 #include "tests/task_test.h"
 
 /* A task that takes a lock, holds it for a while, and notes when it had it. */
@@ -269,6 +270,27 @@ TaskTest(lock, may_be_released_by_a_callback)
 	pass_turns(3);
 	cr_expect_eq(weft_task_join(task), 0, "it has the lock");
 	weft_lock_release(&lock);
+}
+
+static int release_free_lock(void *arg)
+{
+	struct weft_lock lock = WEFT_LOCK_INIT;
+
+	(void)arg;
+	cr_expect_eq(weft_lock_acquire(&lock), 0);
+	weft_lock_release(&lock);
+	weft_lock_release(&lock);
+	return 0;
+}
+
+static int run(void *arg)
+{
+	return weft_run((weft_fn *)arg, NULL);
+}
+
+Test(lock, that_is_free_cannot_be_released)
+{
+	expect_assertion(run, (void *)release_free_lock, "of a lock that nobody holds");
 }
 
 TaskTest(lock, may_be_zeroed_memory)

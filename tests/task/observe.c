@@ -1,9 +1,10 @@
 /*
- * weft_wait().
+ * weft_wait(), and what observers have in common.
  */
 #include <pthread.h>
 #include <sched.h>
 
+#include "task/future.h"
 #include "tests/task_test.h"
 
 enum { N_MANY = 100 };
@@ -300,6 +301,75 @@ TaskTest(wait, in_a_timeout_returns_and_cancels_nothing)
 	cr_expect_eq(weft_task_cancelling(work), 0);
 	weft_task_cancel(work, NULL);
 	cr_expect_eq(weft_task_join(work), -ECANCELED);
+}
+
+/* ---- asyncio's shield(x) ---- */
+
+static int await_one(void *arg)
+{
+	return weft_future_await(arg);
+}
+
+TaskTest(observer, that_is_cancelled_leaves_nothing_on_the_future)
+{
+	enum { N = 50 };
+	weft_future *futures[2] = { new_future(), new_shared() };
+
+	for (int i = 0; i < 2; i++) {
+		weft_task *tasks[N];
+
+		for (int j = 0; j < N; j++)
+			tasks[j] = start(await_one, futures[i]);
+		pass_turns(2);
+		cr_expect(!list_is_empty(&futures[i]->waiters));
+		for (int j = 0; j < N; j++) {
+			weft_task_cancel(tasks[j], NULL);
+			cr_expect_eq(weft_task_join(tasks[j]), -ECANCELED);
+		}
+		cr_expect(list_is_empty(&futures[i]->waiters));
+		settle(futures[i], 0);
+	}
+	drop_all(futures, 2);
+}
+
+TaskTest(observer, of_work_that_is_cancelled_is_not_cancelled_itself)
+{
+	weft_task *work = start(sleep_forever, NULL);
+	weft_future *future = weft_task_future(work);
+	weft_task *task = start(await_one, future);
+
+	pass_turns(2);
+	weft_task_cancel(work, NULL);
+	cr_expect_eq(weft_task_join(task), 0, "the wait is over");
+	cr_expect_eq(weft_future_result(future), -ECANCELED, "the work was cancelled");
+	cr_expect_eq(weft_task_join(work), -ECANCELED);
+}
+
+static int fail_after_a_second(void *arg)
+{
+	(void)arg;
+	return weft_sleep(WEFT_SEC) < 0 ? -ECANCELED
+					: weft_error_set(-EIO, "nobody looks any more");
+}
+
+TaskTest(observer, that_has_left_misses_a_failure_which_is_reported_once)
+{
+	weft_task *work = start(fail_after_a_second, NULL), *tasks[3];
+	weft_future *future = weft_future_ref(weft_task_future(work));
+
+	expect_reports();
+	for (int i = 0; i < 3; i++)
+		tasks[i] = start(await_one, future);
+	pass_turns(2);
+	for (int i = 0; i < 3; i++) {
+		weft_task_cancel(tasks[i], NULL);
+		cr_expect_eq(weft_task_join(tasks[i]), -ECANCELED);
+	}
+	weft_task_detach(work);
+	weft_future_unref(future);
+	pass_time(2 * WEFT_SEC);
+	cr_expect_eq(reports_count(), 1);
+	cr_expect_eq(reports_with("nobody looks any more"), 1);
 }
 
 /* ---- Wrong use ---- */

@@ -39,7 +39,8 @@ static int compare_tens(const void *a, const void *b)
 {
 	int left, right;
 
-	memcpy(&left, a, sizeof(left)); /* items of an odd size are not aligned for an int */
+	memcpy(&left, a,
+	       sizeof(left)); /* items of an odd size are not aligned for an int */
 	memcpy(&right, b, sizeof(right));
 	return left / 10 - right / 10;
 }
@@ -323,6 +324,38 @@ TaskTest(queue, is_not_overtaken_by_those_who_do_not_wait)
 	finish(queue);
 }
 
+TaskTest(queue, orders_the_item_of_a_waiting_putter_like_the_others)
+{
+	static const struct {
+		const char *name;
+		enum weft_queue_order order;
+		int items[4]; /* as they come out; 11 is put when there is no place */
+	} cases[] = {
+		{ "first in, first out", WEFT_FIFO, { 20, 30, 10, 11 } },
+		{ "last in, first out", WEFT_LIFO, { 10, 11, 30, 20 } },
+		{ "priority", WEFT_PRIORITY, { 10, 11, 20, 30 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct weft_queue_options options = { .order = cases[i].order,
+						      .compare = compare_tens };
+		weft_queue *queue = queue_of_ints(3, &options);
+		int n_served = 0;
+		struct mover putter = { queue, 11, 1, 1, -1, &n_served };
+		weft_task *task;
+
+		put(queue, 20);
+		put(queue, 30);
+		put(queue, 10);
+		task = start(put_one, &putter);
+		pass_turns(2);
+		for (int j = 0; j < 4; j++)
+			cr_expect_eq(get(queue), cases[i].items[j], "%s", cases[i].name);
+		cr_expect_eq(weft_task_join(task), 0);
+		finish(queue);
+	}
+}
+
 TaskTest(queue, leaves_the_item_to_the_next_when_a_getter_is_cancelled)
 {
 	weft_queue *queue = queue_of_ints(4, NULL);
@@ -496,6 +529,46 @@ TaskTest(queue, that_is_shut_down_gives_what_it_has_and_takes_nothing)
 	weft_queue_shutdown(queue, false);
 	weft_queue_shutdown(queue, true);
 	finish(queue);
+}
+
+TaskTest(queue, that_is_shut_down_may_then_be_shut_down_at_once)
+{
+	weft_queue *queue = queue_of_ints(4, NULL);
+	int item;
+
+	put(queue, 1);
+	put(queue, 2);
+	weft_queue_shutdown(queue, false);
+	cr_expect_eq(weft_queue_size(queue), 2);
+	weft_queue_shutdown(queue, true);
+	cr_expect_eq(weft_queue_size(queue), 0);
+	cr_expect_eq(weft_queue_get(queue, &item), -ESHUTDOWN);
+	cr_expect_eq(weft_queue_join(queue), 0, "dropped is dealt with");
+	finish(queue);
+}
+
+TaskTest(queue, that_is_shut_down_keeps_what_was_given_before)
+{
+	weft_queue *empty = queue_of_ints(1, NULL), *full = queue_of_ints(1, NULL);
+	int n_served = 0;
+	struct mover getter = { empty, -1, 1, 1, -1, &n_served },
+		     putter = { full, 5, 1, 1, -1, &n_served };
+	weft_task *tasks[2];
+
+	put(full, 1);
+	tasks[0] = start(get_one, &getter);
+	tasks[1] = start(put_one, &putter);
+	pass_turns(2);
+	put(empty, 7); /* the getter's */
+	cr_expect_eq(get(full), 1); /* the putter has the place */
+	weft_queue_shutdown(empty, true);
+	weft_queue_shutdown(full, false);
+	cr_expect_eq(weft_task_join(tasks[0]), 0);
+	cr_expect_eq(getter.item, 7);
+	cr_expect_eq(weft_task_join(tasks[1]), 0);
+	cr_expect_eq(get(full), 5);
+	finish(empty);
+	finish(full);
 }
 
 TaskTest(queue, that_is_shut_down_wakes_who_waits)

@@ -1,6 +1,7 @@
 /*
  * Semaphores.
  */
+#include "tests/child.h"
 #include "tests/task_test.h"
 
 struct user {
@@ -148,4 +149,42 @@ TaskTest(semaphore, with_a_bound_hands_permits_on)
 	cr_expect_eq(weft_task_join(task), 0);
 	cr_expect_eq(weft_semaphore_release(&semaphore), 0);
 	cr_expect_eq(weft_semaphore_release(&semaphore), -EOVERFLOW);
+}
+
+TaskTest(semaphore, is_locked_when_there_is_nothing_to_take)
+{
+	struct weft_semaphore semaphore = WEFT_SEMAPHORE_INIT(1);
+	int n_served = 0;
+	struct user user = { &semaphore, 1, 1, -1, &n_served };
+	weft_task *task;
+
+	cr_expect(!weft_semaphore_is_locked(&semaphore));
+	cr_expect_eq(weft_semaphore_acquire(&semaphore), 0);
+	cr_expect(weft_semaphore_is_locked(&semaphore));
+	task = start(take_permit, &user);
+	pass_turns(2);
+	cr_expect_eq(weft_semaphore_release(&semaphore), 0);
+	cr_expect(weft_semaphore_is_locked(&semaphore), "the permit is the waiter's");
+	cr_expect_eq(weft_task_join(task), 0);
+	cr_expect_eq(weft_semaphore_release(&semaphore), 0);
+	cr_expect(!weft_semaphore_is_locked(&semaphore));
+}
+
+static int use_less_than_nothing(void *arg)
+{
+	struct weft_semaphore semaphore = WEFT_SEMAPHORE_INIT(-1);
+
+	(void)arg;
+	return weft_semaphore_acquire(&semaphore);
+}
+
+static int run_that(void *arg)
+{
+	(void)arg;
+	return weft_run(use_less_than_nothing, NULL);
+}
+
+Test(semaphore, cannot_begin_with_less_than_nothing)
+{
+	expect_assertion(run_that, NULL, "initialised with a negative number of permits");
 }

@@ -1,6 +1,7 @@
 /*
  * Sleeping and yielding.
  */
+#include "loop/loop.h"
 #include "tests/task_test.h"
 
 #include <stdio.h>
@@ -206,7 +207,42 @@ TaskTest(yield, without_others_returns)
 	cr_expect_eq(weft_now(), now);
 }
 
+TaskTest(sleep, of_zero_or_less_is_one_yield)
+{
+	static const weft_time spans[] = { 0, -1, -WEFT_SEC, INT64_MIN };
+	struct steps steps = { .total = &(int){ 0 } };
+	weft_task *task = start(take_steps, &steps);
+	weft_time before = weft_now();
+
+	pass_turns(2);
+	for (size_t i = 0; i < ARRAY_SIZE(spans); i++) {
+		int n = steps.n;
+
+		cr_expect_eq(weft_sleep(spans[i]), 0);
+		/* The seed says who goes first within a turn. */
+		cr_expect(steps.n >= n && steps.n <= n + 2, "%zu: %d steps", i,
+			  steps.n - n);
+	}
+	cr_expect_ge(steps.n, (int)ARRAY_SIZE(spans), "the other one had its turns");
+	cr_expect_eq(weft_now(), before);
+	weft_task_cancel(task, NULL);
+	cr_expect_eq(weft_task_join(task), -ECANCELED);
+}
+
 /* ---- Cancellation ---- */
+
+TaskTest(sleep, that_is_cancelled_leaves_no_timer_behind)
+{
+	static weft_time hour = 60 * WEFT_MIN;
+	weft_loop *loop = weft_loop_current();
+	weft_task *task = start(sleep_for, &hour);
+
+	pass_turns(2);
+	cr_expect_neq(weft__timers_first(&loop->timers), WEFT_FOREVER);
+	weft_task_cancel(task, NULL);
+	cr_expect_eq(weft_task_join(task), -ECANCELED);
+	cr_expect_eq(weft__timers_first(&loop->timers), WEFT_FOREVER);
+}
 
 static int yield_once(void *arg)
 {

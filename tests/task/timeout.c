@@ -608,6 +608,80 @@ TaskTest(wait_for, of_a_group_that_fails_all_the_same_leaves_no_request_behind)
 	cr_expect_eq(weft_sleep(WEFT_SEC), 0, "the request went with its timeout");
 }
 
+static int sleep_then_fail(void *arg)
+{
+	return weft_sleep(WEFT_FOREVER) == -ECANCELED
+		       ? weft_error_set(-EPROTO, "%s", (const char *)arg)
+		       : 0;
+}
+
+TaskTest(wait_for, gives_the_error_of_a_clean_up_that_fails)
+{
+	cr_expect_eq(weft_wait_for(sleep_then_fail, (void *)(uintptr_t) "untidy",
+				   WEFT_SEC),
+		     -EPROTO);
+	cr_expect_str_eq(weft_error_text(-EPROTO), "untidy");
+	cr_expect_eq(requests(), 0);
+}
+
+struct waited_for {
+	bool cleaned;
+	int r, after;
+};
+
+static int wait_for_a_minute(void *arg)
+{
+	struct waited_for *waited = arg;
+
+	waited->r = weft_wait_for(clean_up_slowly, &waited->cleaned, WEFT_MIN);
+	waited->after = weft_yield();
+	return waited->r;
+}
+
+TaskTest(wait_for, passes_a_request_from_outside_on)
+{
+	struct waited_for waited = { .r = 1 };
+	weft_task *task = start(wait_for_a_minute, &waited);
+	weft_time began = weft_now();
+
+	pass_time(WEFT_SEC);
+	weft_task_cancel(task, NULL);
+	cr_expect_eq(weft_task_join(task), -ECANCELED);
+	cr_expect(waited.cleaned);
+	cr_expect_eq(waited.r, -ECANCELED, "which is no time-out");
+	cr_expect_eq(waited.after, 0, "told once");
+	cr_expect_eq(weft_now() - began, 6 * WEFT_SEC, "it really ended");
+}
+
+/* On a real clock: the time passes, and nobody looks. */
+static int be_busy(void *arg)
+{
+	weft_time end = weft_now() + 3 * WEFT_MSEC;
+
+	(void)arg;
+	while (weft_now() < end)
+		;
+	return 4;
+}
+
+static int be_busy_within_limit(void *arg)
+{
+	struct weft_timeout timeout;
+	int r;
+
+	weft_timeout_begin(&timeout, WEFT_MSEC);
+	r = weft_timeout_end(&timeout, be_busy(arg));
+	cr_expect_eq(r, 4, "%d", r);
+	cr_expect(!weft_timeout_expired(&timeout));
+	cr_expect_eq(weft_yield(), 0);
+	return 0;
+}
+
+Test(timeout, of_a_block_that_never_waits_does_not_expire)
+{
+	cr_expect_eq(weft_run(be_busy_within_limit, NULL), 0);
+}
+
 /* ---- Shields ---- */
 
 struct shielded {
