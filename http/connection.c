@@ -25,6 +25,7 @@
 #include "http/spare.h"
 #include "http/watch.h"
 #include "net/stream.h"
+#include "task/timeout.h"
 
 /* A client that was active so shortly before may be about to ask again. */
 #define DRAIN_IDLE_NS (1 * WEFT_SEC)
@@ -43,6 +44,7 @@ struct connection {
 	const struct weft_http_app *app;
 	weft_stream *stream;
 	struct weft_http_request *request; /* while one is being read or answered */
+	struct weft_timeout idle; /* of every wait for a request */
 	long n_requests;
 	bool was_cancelled; /* our task: once is a request to drain, twice to end */
 };
@@ -66,16 +68,16 @@ static ssize_t wait_for_request(struct connection *c, const char **data)
 {
 	weft_time idle_since = weft_now();
 	weft_time limit_ns = c->app->options.keep_alive_ns;
-	struct weft_timeout timeout;
 	ssize_t n;
 	int r;
 
 	for (;;) {
 		if (c->was_cancelled)
 			limit_ns = MIN(limit_ns, DRAIN_IDLE_NS);
-		weft_timeout_begin_at(&timeout, weft__time_add(idle_since, limit_ns));
+		weft__kept_timeout_begin_at(&c->idle,
+					    weft__time_add(idle_since, limit_ns));
 		n = weft__stream_peek(c->stream, data, 0);
-		r = weft_timeout_end(&timeout, n < 0 ? (int)n : 0);
+		r = weft__kept_timeout_end(&c->idle, n < 0 ? (int)n : 0);
 		if (r == -ETIMEDOUT)
 			return look_once_more(c->stream, data);
 		if (r != -ECANCELED || c->was_cancelled)
@@ -377,8 +379,10 @@ int weft_http_serve_connection(weft_stream *stream, void *arg)
 						   : "a route could not be added");
 	weft__stream_set_write_stall(stream, app->options.write_stall_ns);
 	weft_stream_finish_on_cancel(stream);
+	weft__kept_timeout_init(&c.idle);
 	do
 		next = serve_request(&c);
 	while (next == NEXT_REQUEST);
+	weft__kept_timeout_fini(&c.idle);
 	return end_connection(&c, next) ? 0 : -ECONNRESET;
 }

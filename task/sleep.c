@@ -30,6 +30,8 @@ static int sleep_until(weft_task *me, weft_time deadline)
 
 	if (r < 0)
 		return r;
+	set_timeouts(
+		me); /* first: of a limit and a sleep that end together, the limit counts */
 	handle_init(&nap.timer, HANDLE_DIRECT, wake_up, &nap);
 	loop_add_timer(me->loop, &nap.timer, deadline);
 	return weft__park(&nap.park);

@@ -191,6 +191,7 @@ int weft__park(struct park *park)
 	park->since = control_clock();
 	me->park = park;
 	me->io_streak = 0;
+	set_timeouts(me);
 	me->state = TASK_WAITING;
 	switch_away(me);
 	if (unlikely(park->result == -ECANCELED))
@@ -201,6 +202,7 @@ int weft__park(struct park *park)
 void weft__pass_turn(weft_task *me)
 {
 	me->io_streak = 0;
+	set_timeouts(me);
 	make_ready(loop_of_running(), me);
 	switch_away(me);
 }
@@ -216,6 +218,7 @@ int weft_yield(void)
 	if (unlikely(r < 0))
 		return r;
 	me->io_streak = 0;
+	set_timeouts(me);
 	make_ready(loop_of_running(), me);
 	switch_away(me);
 	return 0;

@@ -92,6 +92,7 @@ struct weft_task {
 	bool cancel_pending; /* its own mark */
 	bool was_seen; /* somebody has its result */
 	bool is_main; /* its end stops the loop */
+	bool has_unset_timeouts; /* perhaps: begun since it last left the CPU */
 	uint16_t io_streak; /* operations in a row that did not wait */
 	uint16_t references;
 	int n_pending; /* marks not delivered, its own and its scopes' */
@@ -223,6 +224,18 @@ void weft__scope_open(struct scope *scope, enum scope_kind kind, weft_task *task
 void weft__scope_close(struct scope *scope, enum scope_kind kind, const char *end);
 
 const char *weft__scope_name(enum scope_kind kind);
+
+/*
+ * Sets the timers of the limits that the task has begun since it last left the CPU: before it
+ * leaves it again, and before it sets another timer, which may be due at the same time.
+ */
+void weft__timeouts_set(weft_task *me);
+
+static inline void set_timeouts(weft_task *me)
+{
+	if (unlikely(me->has_unset_timeouts))
+		weft__timeouts_set(me);
+}
 
 /* ---- Tasks ---- */
 

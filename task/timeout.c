@@ -4,16 +4,20 @@
  *
  * Both are scopes with a timer. When it expires, the scope asks its task to end; at the
  * end the request is taken back, and if nobody else asked, -ECANCELED becomes -ETIMEDOUT.
- * Loop thread.
+ *
+ * The timer is set when the task first leaves the CPU: no sooner could it expire, and many a
+ * limit is around something that turns out not to wait. Loop thread.
  */
-#include <weft/timeout.h>
+#include "task/timeout.h"
 
 #include "task/task.h"
 
 struct timeout {
 	struct scope scope;
 	struct handle timer;
+	weft_time deadline;
 	bool expired;
+	bool is_unset; /* the timer is still to be set */
 };
 
 static_assert(sizeof(struct timeout) <= sizeof(struct weft_timeout), "the public size");
@@ -46,10 +50,37 @@ static void begin_at(struct timeout *timeout, enum scope_kind kind, weft_time de
 		    function);
 	weft__scope_open(&timeout->scope, kind, me);
 	timeout->expired = false;
+	timeout->is_unset = deadline != WEFT_FOREVER;
 	handle_init(&timeout->timer, HANDLE_DIRECT, expire, timeout);
 	timeout->timer.loop = me->loop;
-	if (deadline != WEFT_FOREVER)
-		loop_add_timer(me->loop, &timeout->timer, deadline);
+	timeout->deadline = deadline;
+	me->has_unset_timeouts |= timeout->is_unset;
+}
+
+static struct timeout *outermost_unset(const weft_task *me)
+{
+	struct timeout *found = NULL;
+
+	for (struct scope *scope = me->scopes; scope; scope = scope->outer) {
+		struct timeout *timeout = container_of(scope, struct timeout, scope);
+
+		if ((scope->kind == SCOPE_TIMEOUT || scope->kind == SCOPE_SHIELD) &&
+		    timeout->is_unset)
+			found = timeout;
+	}
+	return found;
+}
+
+/* In the order in which they were begun, which is that of timers that expire together. */
+void weft__timeouts_set(weft_task *me)
+{
+	struct timeout *timeout;
+
+	me->has_unset_timeouts = false;
+	while ((timeout = outermost_unset(me))) {
+		timeout->is_unset = false;
+		loop_add_timer(me->loop, &timeout->timer, timeout->deadline);
+	}
 }
 
 static void begin(struct timeout *timeout, enum scope_kind kind, weft_time limit_ns,
@@ -64,15 +95,21 @@ static void begin(struct timeout *timeout, enum scope_kind kind, weft_time limit
 		expire(timeout);
 }
 
+/* The scope is closed: what does its result come to? */
+static int result_of(const struct timeout *timeout, int result)
+{
+	if (result == -ECANCELED && timeout->expired &&
+	    weft__asked_alone(&timeout->scope))
+		return -ETIMEDOUT;
+	return result;
+}
+
 static int end(struct timeout *timeout, enum scope_kind kind, int result,
 	       const char *function)
 {
 	weft__scope_close(&timeout->scope, kind, function);
 	loop_remove_timer(&timeout->timer);
-	if (result == -ECANCELED && timeout->expired &&
-	    weft__asked_alone(&timeout->scope))
-		return -ETIMEDOUT;
-	return result;
+	return result_of(timeout, result);
 }
 
 void weft_timeout_begin(struct weft_timeout *timeout, weft_time limit_ns)
@@ -96,6 +133,7 @@ int weft_timeout_reschedule(struct weft_timeout *shown, weft_time deadline)
 	if (timeout->expired)
 		return weft_error_set(-EALREADY, "the timeout has expired already");
 	loop_remove_timer(&timeout->timer);
+	timeout->is_unset = false; /* it may be that of a task which waits */
 	if (deadline != WEFT_FOREVER)
 		loop_add_timer(loop, &timeout->timer, deadline);
 	return 0;
@@ -131,4 +169,60 @@ void weft_shield_begin(struct weft_shield *shield, weft_time limit_ns)
 int weft_shield_end(struct weft_shield *shield, int result)
 {
 	return end((struct timeout *)(void *)shield, SCOPE_SHIELD, result, __func__);
+}
+
+/* ---- Limits that are begun again and again ---- */
+
+static void set_kept(struct timeout *timeout)
+{
+	if (timeout->deadline != WEFT_FOREVER)
+		loop_add_timer(timeout->timer.loop, &timeout->timer, timeout->deadline);
+}
+
+static void on_kept_time(void *arg)
+{
+	struct timeout *timeout = arg;
+
+	if (!timeout->scope.task) /* between two scopes; the next one sets it anew */
+		return;
+	if (loop_now(timeout->timer.loop) < timeout->deadline)
+		set_kept(timeout);
+	else
+		expire(timeout);
+}
+
+void weft__kept_timeout_init(struct weft_timeout *shown)
+{
+	struct timeout *timeout = (struct timeout *)(void *)shown;
+
+	*timeout = (struct timeout){ .deadline = WEFT_FOREVER };
+	handle_init(&timeout->timer, HANDLE_DIRECT, on_kept_time, timeout);
+	timeout->timer.loop = task_current()->loop;
+}
+
+void weft__kept_timeout_fini(struct weft_timeout *shown)
+{
+	loop_remove_timer(&((struct timeout *)(void *)shown)->timer);
+}
+
+void weft__kept_timeout_begin_at(struct weft_timeout *shown, weft_time deadline)
+{
+	struct timeout *timeout = (struct timeout *)(void *)shown;
+	bool is_set = handle_state(&timeout->timer) == HANDLE_TIMER;
+
+	weft__scope_open(&timeout->scope, SCOPE_TIMEOUT, task_current());
+	timeout->expired = false;
+	timeout->deadline = deadline;
+	if (is_set && timeout->timer.deadline <= deadline)
+		return;
+	loop_remove_timer(&timeout->timer);
+	set_kept(timeout);
+}
+
+int weft__kept_timeout_end(struct weft_timeout *shown, int result)
+{
+	struct timeout *timeout = (struct timeout *)(void *)shown;
+
+	weft__scope_close(&timeout->scope, SCOPE_TIMEOUT, __func__);
+	return result_of(timeout, result);
 }

@@ -1,6 +1,8 @@
 /*
  * Timeouts, shields and weft_wait_for().
  */
+#include "task/timeout.h"
+#include "loop/loop.h"
 #include "tests/task_test.h"
 
 /* ---- A timeout by itself ---- */
@@ -64,6 +66,47 @@ TaskTest(timeout, of_nothing_lets_work_be_done_that_does_not_wait)
 	cr_expect_eq(weft_timeout_end(&timeout, 3), 3);
 	cr_expect_eq(requests(), 0);
 	cr_expect_eq(weft_sleep(WEFT_SEC), 0);
+}
+
+TaskTest(timeout, sets_no_timer_before_the_task_waits)
+{
+	const struct timers *timers = &weft_loop_current()->timers;
+	size_t n_before = timers->n_timers;
+	struct weft_timeout outer, inner;
+	struct weft_shield shield;
+
+	weft_timeout_begin(&outer, WEFT_SEC);
+	weft_shield_begin(&shield, WEFT_SEC);
+	weft_timeout_begin(&inner, WEFT_SEC);
+	cr_expect_eq(timers->n_timers, n_before);
+	cr_expect_eq(weft_yield(), 0);
+	cr_expect_eq(timers->n_timers, n_before + 3, "all of them, at the first one");
+	cr_expect_eq(weft_timeout_end(&inner, 0), 0);
+	cr_expect_eq(weft_shield_end(&shield, 0), 0);
+	cr_expect_eq(weft_timeout_end(&outer, 0), 0);
+	cr_expect_eq(timers->n_timers, n_before);
+}
+
+TaskTest(timeout, that_was_passed_without_a_wait_expires_at_the_first_one)
+{
+	struct weft_timeout timeout;
+	int r;
+
+	weft_timeout_begin_at(&timeout, weft_now() - WEFT_SEC);
+	r = weft_sleep(WEFT_SEC);
+	cr_expect_eq(r, -ECANCELED);
+	cr_expect_eq(weft_timeout_end(&timeout, r), -ETIMEDOUT);
+}
+
+TaskTest(timeout, of_a_sleep_of_the_same_length_expires)
+{
+	struct weft_timeout timeout;
+	int r;
+
+	weft_timeout_begin(&timeout, WEFT_SEC);
+	r = weft_sleep(WEFT_SEC);
+	cr_expect_eq(r, -ECANCELED);
+	cr_expect_eq(weft_timeout_end(&timeout, r), -ETIMEDOUT);
 }
 
 TaskTest(timeout, of_forever_never_expires)
@@ -450,6 +493,23 @@ TaskTest(reschedule, moves_the_deadline_both_ways)
 	}
 }
 
+TaskTest(reschedule, counts_before_the_task_first_waits)
+{
+	static const weft_time limits[] = { WEFT_SEC, 60 * WEFT_SEC };
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct weft_timeout timeout;
+		weft_time began = weft_now();
+		int r;
+
+		weft_timeout_begin(&timeout, limits[i]);
+		cr_expect_eq(weft_timeout_reschedule(&timeout, began + 10 * WEFT_SEC), 0);
+		r = weft_sleep(3600 * WEFT_SEC);
+		cr_expect_eq(weft_timeout_end(&timeout, r), -ETIMEDOUT);
+		cr_expect_eq(weft_now() - began, 10 * WEFT_SEC, "case %zu", i);
+	}
+}
+
 TaskTest(reschedule, to_forever_lifts_the_limit)
 {
 	struct weft_timeout timeout;
@@ -499,6 +559,104 @@ TaskTest(reschedule, works_from_a_callback_while_the_task_waits)
 	cr_expect_eq(weft_timeout_end(&prolonged.timeout, r), -ETIMEDOUT);
 	cr_expect_eq(prolonged.r, 0);
 	cr_expect_eq(weft_now() - began, 9 * WEFT_SEC);
+}
+
+/* ---- A kept timeout ---- */
+
+TaskTest(kept_timeout, expires_as_a_timeout_does)
+{
+	struct weft_timeout timeout;
+	weft_time began = weft_now();
+	int r;
+
+	weft__kept_timeout_init(&timeout);
+	for (int i = 1; i <= 3; i++) {
+		weft__kept_timeout_begin_at(&timeout, weft_now() + WEFT_SEC);
+		r = weft_sleep(60 * WEFT_SEC);
+		cr_expect_eq(r, -ECANCELED);
+		cr_expect(weft_timeout_expired(&timeout));
+		cr_expect_eq(weft__kept_timeout_end(&timeout, r), -ETIMEDOUT);
+		cr_expect_eq(weft_now() - began, i * WEFT_SEC, "round %d", i);
+		cr_expect_eq(requests(), 0);
+	}
+	weft__kept_timeout_fini(&timeout);
+}
+
+TaskTest(kept_timeout, counts_from_its_last_beginning)
+{
+	struct weft_timeout timeout;
+	weft_time began;
+	int r;
+
+	weft__kept_timeout_init(&timeout);
+	for (int i = 0; i < 5; i++) { /* the timer of the first is due in the third */
+		weft__kept_timeout_begin_at(&timeout, weft_now() + WEFT_SEC);
+		r = weft_sleep(400 * WEFT_MSEC);
+		cr_expect_eq(weft__kept_timeout_end(&timeout, r), 0, "round %d", i);
+	}
+	began = weft_now();
+	weft__kept_timeout_begin_at(&timeout, began + WEFT_SEC);
+	r = weft_sleep(60 * WEFT_SEC);
+	cr_expect_eq(weft__kept_timeout_end(&timeout, r), -ETIMEDOUT);
+	cr_expect_eq(weft_now() - began, WEFT_SEC);
+	weft__kept_timeout_fini(&timeout);
+}
+
+TaskTest(kept_timeout, does_nothing_between_two_scopes)
+{
+	struct weft_timeout timeout;
+
+	weft__kept_timeout_init(&timeout);
+	weft__kept_timeout_begin_at(&timeout, weft_now() + WEFT_SEC);
+	cr_expect_eq(weft__kept_timeout_end(&timeout, -EIO), -EIO);
+	cr_expect_eq(weft_sleep(60 * WEFT_SEC), 0);
+	weft__kept_timeout_begin_at(&timeout, weft_now() + WEFT_SEC);
+	cr_expect_eq(weft__kept_timeout_end(&timeout, weft_sleep(60 * WEFT_SEC)),
+		     -ETIMEDOUT);
+	weft__kept_timeout_fini(&timeout);
+}
+
+TaskTest(kept_timeout, may_become_shorter)
+{
+	struct weft_timeout timeout;
+	weft_time began = weft_now();
+
+	weft__kept_timeout_init(&timeout);
+	weft__kept_timeout_begin_at(&timeout, began + 60 * WEFT_SEC);
+	cr_expect_eq(weft__kept_timeout_end(&timeout, 0), 0);
+	weft__kept_timeout_begin_at(&timeout, began + WEFT_SEC);
+	cr_expect_eq(weft__kept_timeout_end(&timeout, weft_sleep(600 * WEFT_SEC)),
+		     -ETIMEDOUT);
+	cr_expect_eq(weft_now() - began, WEFT_SEC);
+	weft__kept_timeout_fini(&timeout);
+}
+
+TaskTest(kept_timeout, of_forever_never_expires)
+{
+	struct weft_timeout timeout;
+
+	weft__kept_timeout_init(&timeout);
+	weft__kept_timeout_begin_at(&timeout, weft_now() + WEFT_SEC);
+	cr_expect_eq(weft__kept_timeout_end(&timeout, 0), 0);
+	weft__kept_timeout_begin_at(&timeout, WEFT_FOREVER);
+	cr_expect_eq(weft__kept_timeout_end(&timeout, weft_sleep(600 * WEFT_SEC)), 0);
+	weft__kept_timeout_fini(&timeout);
+}
+
+TaskTest(kept_timeout, sets_its_timer_once)
+{
+	const struct timers *timers = &weft_loop_current()->timers;
+	size_t n_before = timers->n_timers;
+	struct weft_timeout timeout;
+
+	weft__kept_timeout_init(&timeout);
+	for (int i = 0; i < 3; i++) {
+		weft__kept_timeout_begin_at(&timeout, weft_now() + WEFT_SEC + i);
+		cr_expect_eq(weft__kept_timeout_end(&timeout, 0), 0);
+		cr_expect_eq(timers->n_timers, n_before + 1);
+	}
+	weft__kept_timeout_fini(&timeout);
+	cr_expect_eq(timers->n_timers, n_before);
 }
 
 /* ---- weft_wait_for ---- */
