@@ -18,7 +18,7 @@
 #include "http/status.h"
 #include "net/stream.h"
 
-#define TEXT_TYPE "text/plain; charset=utf-8"
+static const char text_type[] = "text/plain; charset=utf-8";
 
 void weft__http_reply_reset(struct weft_http_request *request)
 {
@@ -146,14 +146,9 @@ static void put_head(struct http_out *out, const struct weft_http_request *reque
 		     const struct reply_head *head)
 {
 	const struct http_reply *reply = &request->reply;
+	struct weft_bytes start = weft__http_reply_start(head->status, !reply->has_date);
 
-	http_put_text(out, "HTTP/1.1 ");
-	http_put_number(out, (uint64_t)head->status);
-	http_put_text(out, " ");
-	http_put_text(out, weft__http_reason(head->status));
-	http_put_text(out, "\r\n");
-	if (!reply->has_date)
-		http_put_field(out, "Date", weft__http_date());
+	http_put(out, start.data, start.size);
 	if (head->type && !reply->has_type)
 		http_put_field(out, "Content-Type", head->type);
 	for (const struct http_reply_line *line = reply->lines; line; line = line->next)
@@ -245,7 +240,7 @@ static int check_reply(const struct weft_http_request *request,
 	if (head->status < 200 || head->status > 599)
 		return weft_error_set(-EINVAL, "%d is not a status between 200 and 599",
 				      head->status);
-	if (head->type && !weft__http_is_value(head->type))
+	if (head->type && head->type != text_type && !weft__http_is_value(head->type))
 		return weft_error_set(-EINVAL, "a content type with control characters");
 	if (head->length < -1)
 		return weft_error_set(-EINVAL, "a body cannot have %lld bytes",
@@ -292,6 +287,9 @@ int weft_http_reply_text(weft_http_request *request, int status, const char *for
 
 	if (n < 0)
 		return n;
+	if (!strchr(format, '%')) /* the text as it will be */
+		return weft_http_reply(request, status, text_type,
+				       weft_bytes_text(format));
 	va_start(args, format);
 	n = vsnprintf(text, size, format, args);
 	va_end(args);
@@ -306,7 +304,7 @@ int weft_http_reply_text(weft_http_request *request, int status, const char *for
 		(void)vsnprintf(text, (size_t)n + 1, format, args);
 		va_end(args);
 	}
-	return weft_http_reply(request, status, TEXT_TYPE,
+	return weft_http_reply(request, status, text_type,
 			       weft_bytes_of(text, (size_t)n));
 }
 

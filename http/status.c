@@ -3,6 +3,8 @@
  */
 #include "http/status.h"
 
+#include "http/out.h"
+
 static const char *const reasons[] = {
 	[100] = "Continue",
 	[101] = "Switching Protocols",
@@ -107,18 +109,41 @@ void weft__http_date_format(time_t when, char date[HTTP_DATE_SIZE])
 	put_two(date + 23, tm.tm_sec);
 }
 
-const char *weft__http_date(void)
+struct reply_start {
+	int status;
+	time_t date;
+	size_t line_size; /* up to the date */
+	struct http_out out;
+	char text[128];
+};
+
+static void make_start(struct reply_start *start, int status, time_t date)
 {
-	static _Thread_local char date[HTTP_DATE_SIZE];
-	static _Thread_local time_t made_at = -1;
+	char date_text[HTTP_DATE_SIZE];
+
+	start->status = status;
+	start->date = date;
+	start->out =
+		(struct http_out){ .data = start->text, .capacity = sizeof(start->text) };
+	http_put_text(&start->out, "HTTP/1.1 ");
+	http_put_number(&start->out, (uint64_t)status);
+	http_put_text(&start->out, " ");
+	http_put_text(&start->out, weft__http_reason(status));
+	http_put_text(&start->out, "\r\n");
+	start->line_size = start->out.size;
+	weft__http_date_format(date, date_text);
+	http_put_field(&start->out, "Date", date_text);
+}
+
+struct weft_bytes weft__http_reply_start(int status, bool dated)
+{
+	static _Thread_local struct reply_start start;
 	struct timespec now;
 
 	/* Cannot fail. The coarse clock is exact enough, and read without a system call.
 	 */
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	if (now.tv_sec != made_at) {
-		made_at = now.tv_sec;
-		weft__http_date_format(made_at, date);
-	}
-	return date;
+	if (unlikely(start.status != status || start.date != now.tv_sec))
+		make_start(&start, status, now.tv_sec);
+	return weft_bytes_of(start.text, dated ? start.out.size : start.line_size);
 }

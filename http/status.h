@@ -17,9 +17,10 @@ const char *weft__http_reason(int status);
 void weft__http_date_format(time_t when, char date[HTTP_DATE_SIZE]);
 
 /*
- * The present date. Made once per second and thread, which is once per second and loop;
- * good until the thread calls this again.
+ * How a reply begins: "HTTP/1.1 200 OK", then "Date: " and the present date if `dated`, each with
+ * its end of line. Made once per second and thread while the status stays the same; good until the
+ * thread calls this again.
  */
-const char *weft__http_date(void);
+struct weft_bytes weft__http_reply_start(int status, bool dated);
 
 #endif
