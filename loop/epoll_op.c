@@ -16,6 +16,7 @@
 
 #include "loop/epoll.h"
 #include "loop/loop.h"
+#include "loop/transfer.h"
 
 /* Bits of descriptor->state. */
 enum {
@@ -41,7 +42,8 @@ static ssize_t try_receive(struct op *op)
 	do {
 		n = descriptor->kind == DESCRIPTOR_FILE
 			    ? read(descriptor->fd, op->receive.data, op->receive.size)
-			    : recv(descriptor->fd, op->receive.data, op->receive.size, 0);
+			    : transfer_receive(descriptor->fd, op->receive.data,
+					       op->receive.size);
 	} while (unlikely(n < 0 && errno == EINTR));
 	if (n < 0)
 		return -errno;
@@ -59,8 +61,7 @@ static ssize_t try_send(struct op *op)
 	do {
 		n = descriptor->kind == DESCRIPTOR_FILE
 			    ? write(descriptor->fd, op->send.data, op->send.size)
-			    : send(descriptor->fd, op->send.data, op->send.size,
-				   MSG_NOSIGNAL);
+			    : transfer_send(descriptor->fd, op->send.data, op->send.size);
 	} while (unlikely(n < 0 && errno == EINTR));
 	return n < 0 ? -errno : n;
 }

@@ -8,27 +8,13 @@
 #define WEFT_TASK_FIBRE_H
 
 #include "base/base.h"
+#include "base/sanitizer.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBRE_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define FIBRE_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define FIBRE_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define FIBRE_TSAN 1
-#endif
-
-#ifdef FIBRE_ASAN
+#ifdef BUILT_WITH_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
-#ifdef FIBRE_TSAN
+#ifdef BUILT_WITH_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
 #ifdef HAVE_VALGRIND_VALGRIND_H
@@ -38,10 +24,10 @@
 /* What the tools know of one stack. For a thread's own stack low and size come from ASan.
  */
 struct fibre {
-#ifdef FIBRE_ASAN
+#ifdef BUILT_WITH_ASAN
 	void *fake_stack;
 #endif
-#ifdef FIBRE_TSAN
+#ifdef BUILT_WITH_TSAN
 	void *tsan;
 #endif
 	const void *low;
@@ -63,10 +49,10 @@ static inline void fibre_init(struct fibre *fibre, const void *low, size_t size)
 {
 	fibre->low = low;
 	fibre->size = size;
-#ifdef FIBRE_ASAN
+#ifdef BUILT_WITH_ASAN
 	fibre->fake_stack = NULL;
 #endif
-#ifdef FIBRE_TSAN
+#ifdef BUILT_WITH_TSAN
 	fibre->tsan = __tsan_create_fiber(0);
 #endif
 #ifdef HAVE_VALGRIND_VALGRIND_H
@@ -76,7 +62,7 @@ static inline void fibre_init(struct fibre *fibre, const void *low, size_t size)
 
 static inline void fibre_fini(struct fibre *fibre)
 {
-#ifdef FIBRE_TSAN
+#ifdef BUILT_WITH_TSAN
 	__tsan_destroy_fiber(fibre->tsan);
 #endif
 	(void)fibre;
@@ -85,7 +71,7 @@ static inline void fibre_fini(struct fibre *fibre)
 /* The thread's own stack, before the first switch away from it. */
 static inline void fibre_init_thread(struct fibre *fibre)
 {
-#ifdef FIBRE_TSAN
+#ifdef BUILT_WITH_TSAN
 	fibre->tsan = __tsan_get_current_fiber();
 #endif
 	(void)fibre;
@@ -94,10 +80,10 @@ static inline void fibre_init_thread(struct fibre *fibre)
 /* Right before the switch. */
 static inline void fibre_leave(struct fibre *from, struct fibre *to)
 {
-#ifdef FIBRE_ASAN
+#ifdef BUILT_WITH_ASAN
 	__sanitizer_start_switch_fiber(&from->fake_stack, to->low, to->size);
 #endif
-#ifdef FIBRE_TSAN
+#ifdef BUILT_WITH_TSAN
 	__tsan_switch_to_fiber(to->tsan, 0);
 #endif
 	(void)from;
@@ -108,7 +94,7 @@ static inline void fibre_leave(struct fibre *from, struct fibre *to)
  * bounds. */
 static inline void fibre_arrive(struct fibre *self, struct fibre *from)
 {
-#ifdef FIBRE_ASAN
+#ifdef BUILT_WITH_ASAN
 	const void *low;
 	size_t size;
 
@@ -125,7 +111,7 @@ static inline void fibre_arrive(struct fibre *self, struct fibre *from)
 /* A stack is used anew: what its former frames left poisoned is plain memory again. */
 static inline void fibre_clean(const void *low, size_t size)
 {
-#ifdef FIBRE_ASAN
+#ifdef BUILT_WITH_ASAN
 	__asan_unpoison_memory_region(low, size);
 #endif
 	(void)low;
