@@ -46,8 +46,9 @@ int weft_loop_call_soon(weft_loop *loop, weft_callback *fn, void *arg,
 	return 0;
 }
 
-static int call_at(weft_loop *loop, weft_time deadline, weft_callback *fn, void *arg,
-		   struct weft_handle *shown, const char *function)
+__attribute__((always_inline)) static inline int
+call_at(weft_loop *loop, weft_time deadline, weft_callback *fn, void *arg,
+	struct weft_handle *shown, const char *function)
 {
 	struct handle *handle = weft__handle_prepare(loop, shown, fn, arg, function);
 

@@ -53,10 +53,15 @@ void weft__timers_add(struct timers *timers, struct handle *handle)
 void weft__timers_remove(struct timers *timers, struct handle *handle)
 {
 	struct list *next = handle->link.next;
+	/*
+	 * The only neighbour is the slot itself. Asked before, of our own link: the neighbours may
+	 * be in no cache, and are only written, which nobody has to wait for.
+	 */
+	bool was_alone = handle->link.prev == next;
 
 	timers->n_timers--;
 	list_unlink(&handle->link);
-	if (list_is_empty(next)) { /* what is left alone is the slot itself */
+	if (was_alone) {
 		size_t index = (size_t)(next - &timers->slots[0][0]);
 
 		timers->occupied[index / TIMER_SLOTS] &= ~(1ull << (index % TIMER_SLOTS));
