@@ -37,6 +37,7 @@ struct job {
 	const struct weft_error *error; /* of the failure `result`; the receiver's */
 	struct lane *lane; /* whose ring it is in; NULL: the common queue */
 	uint64_t position; /* in that ring */
+	struct context *context; /* to run in: the waiting task's; a kept job's own */
 	int result;
 	bool is_kept; /* it is the head of a struct kept_job */
 	bool is_long; /* counted as one that may take long, while it is queued */

@@ -26,7 +26,10 @@ struct kept_job *weft__kept_new(weft_executor *pool, weft_fn *fn, void *arg,
 	if (!kept)
 		return NULL;
 	*kept = (struct kept_job){
-		.job = { .fn = fn, .arg = arg, .is_kept = true },
+		.job = { .fn = fn,
+			 .arg = arg,
+			 .is_kept = true,
+			 .context = context_capture() },
 		.pool = pool,
 		.destroy = destroy,
 		.owns_arg = destroy || copy_bytes,
@@ -35,6 +38,7 @@ struct kept_job *weft__kept_new(weft_executor *pool, weft_fn *fn, void *arg,
 	if (copy_bytes) {
 		kept->copy = weft__alloc(copy_bytes);
 		if (!kept->copy) {
+			weft__context_unref(kept->job.context);
 			free(kept);
 			return NULL;
 		}
@@ -52,6 +56,7 @@ void weft__kept_unref(struct kept_job *kept)
 	/* K2: releases this side's use of the job to whoever frees it, and acquires theirs. */
 	if (atomic_fetch_sub_explicit(&kept->references, 1, memory_order_acq_rel) > 1)
 		return;
+	weft__context_unref(kept->job.context);
 	weft__pool_unref(kept->pool);
 	free(kept->copy);
 	free(kept);

@@ -88,7 +88,10 @@ static enum cancel_answer withdraw(struct park *park)
 int weft_run_in_executor(weft_executor *executor, weft_fn *fn, void *arg)
 {
 	weft_task *me = task_current();
-	alignas(CACHE_LINE) struct job job = { .fn = fn, .arg = arg };
+	/* The context is ours, and stays so while we wait. */
+	alignas(CACHE_LINE) struct job job = { .fn = fn,
+					       .arg = arg,
+					       .context = context_current() };
 	struct run run = { .park = { .what = "executor", .cancel = withdraw },
 			   .job = &job };
 	int r;

@@ -97,7 +97,11 @@ static void show(struct worker *worker, weft_fn *fn, const char *name)
 static void call(struct worker *worker, struct job *job)
 {
 	worker->job = job;
+	weft__thread.context = weft__context_ref(job->context);
+	weft__thread.in_job = true;
 	job->result = job->fn(job->arg);
+	weft__thread.in_job = false;
+	context_drop(&weft__thread.context);
 	worker->job = NULL;
 	job->error = unlikely(job->result < 0) ? weft__error_take(job->result) : NULL;
 	weft__error_forget(); /* what the job was told is nothing to the next one */

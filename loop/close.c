@@ -73,6 +73,14 @@ static void report_open(weft_loop *loop)
 		weft__loop_report_open(loop, list_entry(link, struct open_object, link));
 }
 
+static void drop_handle(struct handle *handle)
+{
+	context_drop(&handle->context);
+	handle_set_state(handle, HANDLE_IDLE);
+	if (handle->kind == HANDLE_RECYCLED)
+		free(handle);
+}
+
 /* What is queued or due later is dropped; recycled handles are freed. */
 static void drop_handles(weft_loop *loop)
 {
@@ -82,11 +90,7 @@ static void drop_handles(weft_loop *loop)
 		struct ready_slot *slot = &ready->slots[ready->head & ready->mask];
 
 		if (slot->fn == weft__ready_run_handle) {
-			struct handle *handle = slot->arg;
-
-			handle_set_state(handle, HANDLE_IDLE);
-			if (handle->kind == HANDLE_RECYCLED)
-				free(handle);
+			drop_handle(slot->arg);
 		}
 	}
 	for (int level = 0; level < TIMER_LEVELS; level++) {
@@ -94,13 +98,8 @@ static void drop_handles(weft_loop *loop)
 			list_splice(&ready->behind, &loop->timers.slots[level][slot]);
 	}
 	for (struct list *link = list_pop_front(&ready->behind); link;
-	     link = list_pop_front(&ready->behind)) {
-		struct handle *handle = list_entry(link, struct handle, link);
-
-		handle_set_state(handle, HANDLE_IDLE);
-		if (handle->kind == HANDLE_RECYCLED)
-			free(handle);
-	}
+	     link = list_pop_front(&ready->behind))
+		drop_handle(list_entry(link, struct handle, link));
 }
 
 /*
@@ -147,7 +146,8 @@ int weft_loop_close(weft_loop *loop)
 	atomic_store_explicit(&loop->let_go, true, memory_order_release);
 	if (!ended) {
 		weft__loop_hooks()->abandon_all(loop);
-		weft_loop_ref(loop); /* what they wait for may still look for their loop */
+		weft_loop_ref(
+			loop); /* what they wait for may still look for their loop */
 	}
 	detach_all(loop);
 	report_open(loop);

@@ -12,8 +12,8 @@
 #include "loop/loop.h"
 #include "loop/oneshot.h"
 
-struct handle *weft__handle_prepare(weft_loop *loop, struct weft_handle *shown,
-				    weft_callback *fn, void *arg, const char *function)
+static inline struct handle *prepare(weft_loop *loop, struct weft_handle *shown,
+				     weft_callback *fn, void *arg, const char *function)
 {
 	struct handle *handle = shown ? handle_of(shown) : weft__spare_get(&loop->spare);
 
@@ -26,7 +26,14 @@ struct handle *weft__handle_prepare(weft_loop *loop, struct weft_handle *shown,
 		function);
 	handle_init(handle, shown ? HANDLE_USER : HANDLE_RECYCLED, fn, arg);
 	handle->loop = loop;
+	handle->context = context_capture();
 	return handle;
+}
+
+struct handle *weft__handle_prepare(weft_loop *loop, struct weft_handle *shown,
+				    weft_callback *fn, void *arg, const char *function)
+{
+	return prepare(loop, shown, fn, arg, function);
 }
 
 int weft_loop_call_soon(weft_loop *loop, weft_callback *fn, void *arg,
@@ -37,9 +44,11 @@ int weft_loop_call_soon(weft_loop *loop, weft_callback *fn, void *arg,
 
 	if (r < 0)
 		return r;
-	if (!shown && ready_push_plain(&loop->ready, fn, arg))
+	/* A slot of the ring has no room for a context. */
+	if (!shown && likely(!context_current()) &&
+	    ready_push_plain(&loop->ready, fn, arg))
 		return 0;
-	handle = weft__handle_prepare(loop, shown, fn, arg, __func__);
+	handle = prepare(loop, shown, fn, arg, __func__);
 	if (!handle)
 		return -ENOMEM;
 	ready_push_handle(&loop->ready, handle);
@@ -50,7 +59,7 @@ __attribute__((always_inline)) static inline int
 call_at(weft_loop *loop, weft_time deadline, weft_callback *fn, void *arg,
 	struct weft_handle *shown, const char *function)
 {
-	struct handle *handle = weft__handle_prepare(loop, shown, fn, arg, function);
+	struct handle *handle = prepare(loop, shown, fn, arg, function);
 
 	if (!handle)
 		return -ENOMEM;
@@ -146,9 +155,11 @@ int weft_loop_call_soon_threadsafe(weft_loop *loop, weft_callback *fn, void *arg
 			return -ENOMEM;
 	}
 	handle_init(handle, shown ? HANDLE_SENT : HANDLE_RECYCLED, fn, arg);
+	handle->context = context_capture();
 	r = weft__loop_post(loop, handle);
 	if (r < 0) {
 		handle_set_state(handle, HANDLE_IDLE);
+		context_drop(&handle->context);
 		if (!shown)
 			free(handle);
 	}
@@ -161,7 +172,7 @@ int weft_loop_call_soon_threadsafe(weft_loop *loop, weft_callback *fn, void *arg
  * On the loop's thread everything can be unlinked at once, once the stack was turned into
  * the list of what was taken.
  */
-static bool cancel_here(weft_loop *loop, struct handle *handle)
+static bool unlink_here(weft_loop *loop, struct handle *handle)
 {
 	switch (handle_state(handle)) {
 	case HANDLE_READY:
@@ -186,6 +197,14 @@ static bool cancel_here(weft_loop *loop, struct handle *handle)
 	default:
 		return false;
 	}
+}
+
+static bool cancel_here(weft_loop *loop, struct handle *handle)
+{
+	if (!unlink_here(loop, handle))
+		return false;
+	context_drop(&handle->context);
+	return true;
 }
 
 /* ---- Taking back on another thread ---- */

@@ -12,6 +12,7 @@
 #include <weft/loop.h>
 
 #include "base/list.h"
+#include "loop/context.h"
 
 enum handle_state {
 	HANDLE_IDLE = 0, /* as calloc() leaves it */
@@ -46,7 +47,7 @@ struct handle {
 		void *future; /* HANDLE_AWAITS, and on the way from there; with a reference */
 	};
 	weft_loop *loop;
-	uintptr_t unused; /* room for later, in the public size */
+	struct context *context; /* to run in, with a reference; NULL: an empty one */
 	/*
 	 * H1: posting and taking a handle are ordered by the inbox (I1 and I2). What
 	 * `state` itself decides is who ends a posted handle: the loop that runs it, or
@@ -85,7 +86,7 @@ static inline void handle_init(struct handle *handle, enum handle_kind kind,
 	handle->arg = arg;
 	handle->ring_index = 0;
 	handle->loop = NULL;
-	handle->unused = 0;
+	handle->context = NULL;
 	handle_set_state(handle, HANDLE_IDLE);
 	handle->kind = kind;
 }
@@ -96,7 +97,8 @@ static inline bool handle_is_done(const struct handle *handle)
 }
 
 /*
- * The caller's handle, or a recycled one: filled in, idle. NULL without memory. `function` is
+ * The caller's handle, or a recycled one: filled in, in the current context, idle. NULL without
+ * memory. `function` is
  * the public one that was called.
  */
 struct handle *weft__handle_prepare(weft_loop *loop, struct weft_handle *shown,

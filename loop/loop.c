@@ -288,6 +288,8 @@ int weft__loop_enter(weft_loop *loop)
 	atomic_fetch_add_explicit(&n_running, 1, memory_order_relaxed);
 	atomic_store_explicit(&loop->owner, thread_id(), memory_order_relaxed);
 	weft__thread.loop = loop;
+	loop->context_before = weft__thread.context;
+	weft__thread.context = NULL;
 	prepare_thread(loop);
 	if (hooks)
 		hooks->enter(loop);
@@ -299,6 +301,8 @@ void weft__loop_leave(weft_loop *loop)
 {
 	atomic_fetch_sub_explicit(&n_running, 1, memory_order_relaxed);
 	restore_thread(loop);
+	context_drop(&weft__thread.context);
+	weft__thread.context = loop->context_before;
 	weft__thread.loop = NULL;
 	/* O2: leaves the loop to whoever runs or closes it next. */
 	atomic_store_explicit(&loop->running, false, memory_order_release);
@@ -328,7 +332,8 @@ int weft_loop_run_once(weft_loop *loop, weft_time timeout_ns)
 	before = atomic_load_explicit(&loop->steps, memory_order_relaxed);
 	loop->turns_apart = true;
 	/* Only with nothing to run it waits; and what that found runs now, not in the next call. */
-	if (ready_is_empty(&loop->ready) && list_is_empty(&loop->inbox.taken) && !loop->stop)
+	if (ready_is_empty(&loop->ready) && list_is_empty(&loop->inbox.taken) &&
+	    !loop->stop)
 		weft__loop_idle(loop, timeout_ns > 0
 					      ? weft__time_add(weft__clock(), timeout_ns)
 					      : 0);

@@ -149,6 +149,7 @@ struct weft_loop {
 	weft_time moved_at; /* when that was not so, or steps were seen to change */
 	pid_t tid; /* of the thread that runs it, for the control thread */
 	bool sigpipe_was_blocked; /* of that thread, before it ran the loop */
+	struct context *context_before; /* likewise: that of a job */
 	int slack_before;
 	struct timers timers; /* 11 KiB, last */
 };

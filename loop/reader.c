@@ -16,6 +16,7 @@ struct side {
 	weft_fd_callback *fn; /* NULL: nobody */
 	void *arg;
 	struct handle handle;
+	struct context *context; /* of who added it, with a reference */
 };
 
 struct watcher {
@@ -24,23 +25,42 @@ struct watcher {
 	struct side reader, writer;
 };
 
-static void run_side(struct watcher *watcher, struct side *side)
+static void call_reader(void *arg)
 {
-	side->fn(watcher->watch.descriptor.fd, side->arg); /* may free the watcher */
+	struct watcher *watcher = arg;
+
+	/* May free the watcher. */
+	watcher->reader.fn(watcher->watch.descriptor.fd, watcher->reader.arg);
+}
+
+static void call_writer(void *arg)
+{
+	struct watcher *watcher = arg;
+
+	watcher->writer.fn(watcher->watch.descriptor.fd, watcher->writer.arg);
+}
+
+/* Each call begins with the context of who added it. */
+static void run_side(struct watcher *watcher, struct side *side, weft_callback *call)
+{
+	if (unlikely(side->context))
+		weft__context_call(weft__context_ref(side->context), call, watcher);
+	else
+		call(watcher);
 }
 
 static void run_reader(void *arg)
 {
 	struct watcher *watcher = arg;
 
-	run_side(watcher, &watcher->reader);
+	run_side(watcher, &watcher->reader, call_reader);
 }
 
 static void run_writer(void *arg)
 {
 	struct watcher *watcher = arg;
 
-	run_side(watcher, &watcher->writer);
+	run_side(watcher, &watcher->writer, call_writer);
 }
 
 static void queue(weft_loop *loop, struct side *side)
@@ -130,6 +150,8 @@ static void free_watcher(weft_loop *loop, struct watcher *watcher)
 	loop->watchers[watcher->watch.descriptor.fd] = NULL;
 	weft__watch_stop(&watcher->watch);
 	loop_untrack(&watcher->open);
+	context_drop(&watcher->reader.context);
+	context_drop(&watcher->writer.context);
 	free(watcher);
 }
 
@@ -139,6 +161,7 @@ static int add(weft_loop *loop, int fd, unsigned interest, weft_fd_callback *fn,
 	       void *arg, const void *place)
 {
 	struct watcher *watcher = find(loop, fd);
+	struct context *before;
 	struct side *side;
 	int r = 0;
 
@@ -158,6 +181,9 @@ static int add(weft_loop *loop, int fd, unsigned interest, weft_fd_callback *fn,
 		weft__ready_remove(&loop->ready, &side->handle); /* the old one's call */
 	side->fn = fn;
 	side->arg = arg;
+	before = side->context;
+	side->context = context_capture();
+	weft__context_unref(before);
 	return 0;
 }
 
@@ -172,6 +198,7 @@ static bool remove_side(weft_loop *loop, int fd, unsigned interest)
 	if (handle_state(&side->handle) != HANDLE_IDLE)
 		weft__ready_remove(&loop->ready, &side->handle);
 	side->fn = NULL;
+	context_drop(&side->context);
 	if (watcher->watch.interests == interest)
 		free_watcher(loop, watcher);
 	else /* fails only for a descriptor that is closed already, which is never ready

@@ -86,6 +86,20 @@ void weft__ready_catch_up(struct ready *ready)
 	}
 }
 
+/* Out of the way of those who have none. */
+__attribute__((noinline)) static void run_in_context(struct handle *handle)
+{
+	struct context *context = handle->context;
+	weft_callback *fn = handle->fn;
+	void *arg = handle->arg;
+
+	handle->context = NULL;
+	handle_set_state(handle, HANDLE_IDLE);
+	if (handle->kind == HANDLE_RECYCLED)
+		weft__spare_keep(&handle->loop->spare, handle);
+	weft__context_call(context, fn, arg);
+}
+
 /* The callback may free the handle, so it is left before the call. */
 void weft__ready_run_handle(void *arg)
 {
@@ -93,6 +107,10 @@ void weft__ready_run_handle(void *arg)
 	weft_callback *fn = handle->fn;
 	void *fn_arg = handle->arg;
 
+	if (unlikely(handle->context)) {
+		run_in_context(handle);
+		return;
+	}
 	handle_set_state(handle, HANDLE_IDLE);
 	if (handle->kind == HANDLE_RECYCLED)
 		weft__spare_keep(&handle->loop->spare, handle);

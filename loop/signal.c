@@ -24,6 +24,7 @@ struct signal_handler {
 	int signo;
 	weft_signal_callback *fn;
 	void *arg;
+	struct context *context; /* of who added it, with a reference */
 	struct handle message;
 	/*
 	 * G1: true from relay() until the loop is done with the message, which it releases to
@@ -32,12 +33,22 @@ struct signal_handler {
 	atomic_bool on_its_way;
 };
 
+static void call(void *arg)
+{
+	struct signal_handler *handler = arg;
+
+	handler->fn(handler->signo, handler->arg); /* may remove the handler */
+}
+
 static void run(void *arg)
 {
 	struct signal_handler *handler = arg;
 
 	atomic_store_explicit(&handler->on_its_way, false, memory_order_release); /* G1 */
-	handler->fn(handler->signo, handler->arg);
+	if (handler->context)
+		weft__context_call(weft__context_ref(handler->context), call, handler);
+	else
+		call(handler);
 }
 
 static void relay(int signo, void *arg)
@@ -76,8 +87,12 @@ int weft_loop_add_signal_handler(weft_loop *loop, int signo, weft_signal_callbac
 				      signo);
 	handler = find(loop, signo);
 	if (handler) {
+		struct context *before = handler->context;
+
 		handler->fn = fn;
 		handler->arg = arg;
+		handler->context = context_capture();
+		weft__context_unref(before);
 		return 0;
 	}
 	handler = weft__zalloc(sizeof(*handler));
@@ -96,6 +111,7 @@ int weft_loop_add_signal_handler(weft_loop *loop, int signo, weft_signal_callbac
 						signo)
 			       : weft_error_set(r, "signal %d cannot be handled", signo);
 	}
+	handler->context = context_capture();
 	list_push_back(&loop->signals, &handler->link);
 	if (sigabbrev_np(signo))
 		snprintf(handler->what, sizeof(handler->what), "a handler of SIG%s",
@@ -124,6 +140,7 @@ bool weft_loop_remove_signal_handler(weft_loop *loop, int signo)
 	}
 	list_unlink(&handler->link);
 	loop_untrack(&handler->open);
+	context_drop(&handler->context);
 	free(handler);
 	return true;
 }

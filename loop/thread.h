@@ -16,10 +16,12 @@
 struct thread {
 	uint64_t id; /* 0: not numbered yet, or forked */
 	weft_loop *loop; /* the loop that runs here */
-	void *task; /* task/'s: the task that runs here */
+	void *task; /* task/'s: the task that runs here; begins with a struct carrier */
+	struct context *context; /* of what runs here if it is no task; with a reference */
 	/* The control thread, which holds the control lock whenever it runs anything. */
 	bool is_control;
 	bool runs_job; /* executor/'s: the thread belongs to a pool */
+	bool in_job; /* executor/'s: and a job runs there now */
 	/* executor/'s: weft_return() of the job that runs here; NULL without one. */
 	int (*return_value)(void *value, void (*destroy)(void *value));
 };

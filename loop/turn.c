@@ -41,6 +41,7 @@ void weft__loop_look(weft_loop *loop, weft_time deadline)
 	 */
 	bool was_asked = loop_look_was_asked(loop);
 
+	context_drop(&weft__thread.context); /* what the last callback has set */
 	loop_count_look(loop);
 	if (was_asked)
 		loop_flush(loop);
@@ -110,6 +111,7 @@ static void run_post(weft_loop *loop, struct handle *handle)
 	uint32_t posted = HANDLE_POSTED;
 	weft_callback *fn = handle->fn;
 	void *arg = handle->arg;
+	struct context *context = handle->context;
 
 	/* H3, too: whoever sees this handle run knows that the one before has ended. */
 	atomic_store_explicit(&loop->running_post, handle, memory_order_release);
@@ -118,15 +120,21 @@ static void run_post(weft_loop *loop, struct handle *handle)
 	if (!atomic_compare_exchange_strong_explicit(&handle->state, &posted, HANDLE_IDLE,
 						     memory_order_release,
 						     memory_order_relaxed)) {
-		handle_set_state(handle,
-				 HANDLE_IDLE); /* withdrawn; the canceller waits for us */
+		/* Withdrawn; the canceller waits for us. */
+		context_drop(&handle->context);
+		handle_set_state(handle, HANDLE_IDLE);
 		return;
 	}
+	handle->context = NULL;
 	if (handle->kind == HANDLE_RECYCLED)
 		weft__spare_return(&loop->spare, handle);
 	else if (handle_is_done(handle))
 		finish_done(loop, handle);
-	fn(arg); /* may free the handle */
+	/* It may free the handle. */
+	if (unlikely(context))
+		weft__context_call(context, fn, arg);
+	else
+		fn(arg);
 }
 
 void weft__loop_run_posts(weft_loop *loop)

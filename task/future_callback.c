@@ -181,6 +181,7 @@ void weft__future_drop_callbacks(weft_loop *loop)
 	     link = list_pop_front(&taken)) {
 		struct handle *handle = list_entry(link, struct handle, link);
 
+		context_drop(&handle->context);
 		handle_set_state(handle, HANDLE_IDLE);
 		weft_future_unref(handle->future);
 		if (handle->kind == HANDLE_RECYCLED ||

@@ -21,6 +21,7 @@ struct weft_runner {
 	struct weft_run_options options;
 	weft_task *main; /* while it runs */
 	bool was_told; /* by a signal to end */
+	struct context *context; /* of its main tasks, in turn; with a reference */
 };
 
 #define DEFAULT_GRACE (300 * WEFT_SEC)
@@ -72,6 +73,7 @@ int weft_runner_new(const struct weft_run_options *options, weft_runner **out)
 		free(runner);
 		return r;
 	}
+	runner->context = context_capture();
 	raise_descriptor_limit();
 	*out = runner;
 	return 0;
@@ -145,6 +147,15 @@ static int run_until_done(weft_runner *runner, weft_task *main)
 	return main->result;
 }
 
+/* What this run has set, the next one finds. */
+static void keep_context(weft_runner *runner, const weft_task *main)
+{
+	struct context *before = runner->context;
+
+	runner->context = weft__context_ref(main->carrier.context);
+	weft__context_unref(before);
+}
+
 static int runner_run(weft_runner *runner, weft_fn *fn, void *arg, const void *place)
 {
 	weft_loop *loop = runner->loop;
@@ -157,12 +168,14 @@ static int runner_run(weft_runner *runner, weft_fn *fn, void *arg, const void *p
 	r = weft__task_new(loop, fn, arg, NULL, place, true, &main);
 	if (r == 0) {
 		runner->main = main;
+		main->carrier.context = weft__context_ref(runner->context);
 		main->is_main = true;
 		runner->was_told = false;
 		take_signals(runner);
 		r = run_until_done(runner, main);
 		give_signals_back(runner);
 		runner->main = NULL;
+		keep_context(runner, main);
 		main->was_seen = true;
 		if (main->future)
 			weft__future_seen(main->future);
@@ -191,6 +204,7 @@ int weft_runner_close(weft_runner *runner)
 		return weft__loop_none(__func__);
 	grace_ns = runner->options.grace_ns;
 	r = weft_loop_close(runner->loop);
+	weft__context_unref(runner->context);
 	free(runner);
 	if (drain_executors)
 		drain_executors(grace_ns);

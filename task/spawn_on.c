@@ -15,6 +15,7 @@ struct order {
 	weft_fn *fn;
 	void *arg;
 	const void *place;
+	struct context *context; /* of the caller, with a reference */
 	weft_future *future; /* with a reference until it is settled; NULL: none */
 };
 
@@ -82,10 +83,12 @@ static void carry_out(void *arg)
 				  memory_order_relaxed); /* only a count */
 	r = weft__task_new(loop, order->fn, order->arg, NULL, order->place, false, &task);
 	if (r == 0) {
+		task->carrier.context = order->context;
 		task->future = future; /* and its reference */
 		if (future)
 			future->task = task;
 	} else if (future) {
+		weft__context_unref(order->context);
 		weft__future_settle(future, r, NULL, NULL, weft__error_take(r));
 		weft_future_unref(future);
 	} else {
@@ -95,6 +98,7 @@ static void carry_out(void *arg)
 			.place = order->place,
 		};
 
+		weft__context_unref(order->context);
 		weft__report(WEFT_FAILURE, &report,
 			     "a task sent by weft_spawn_on() did not start");
 	}
@@ -106,6 +110,7 @@ static void drop_order(struct order *order)
 {
 	weft_future_unref(order->future);
 	weft_loop_unref(order->loop);
+	weft__context_unref(order->context);
 	free(order);
 }
 
@@ -123,7 +128,11 @@ __attribute__((noinline)) int weft_spawn_on(weft_loop *loop, weft_fn *fn, void *
 	if (!order)
 		return -ENOMEM;
 	*order = (struct order){
-		.loop = weft_loop_ref(loop), .fn = fn, .arg = arg, .place = place
+		.loop = weft_loop_ref(loop),
+		.fn = fn,
+		.arg = arg,
+		.place = place,
+		.context = context_capture(),
 	};
 	handle_init(&order->message, HANDLE_DIRECT, carry_out, order);
 	if (out) {

@@ -228,16 +228,22 @@ int weft_call_on_thread_stack(weft_fn *fn, void *arg)
 {
 	weft_task *me = task_current();
 	struct stack_call call = { .fn = fn, .arg = arg, .task = me };
+	struct context *outer;
 	struct tasks *tasks;
 
 	if (!me)
 		return weft__task_none(__func__);
 	tasks = tasks_of(me->loop);
 	tasks->call = &call;
+	/* It runs as what it is a part of, though not on its stack. */
+	outer = weft__thread.context;
+	weft__thread.context = me->carrier.context;
 	weft__thread.task = NULL;
 	fibre_leave(&me->fibre, &tasks->fibre);
 	(void)switch_stacks(&me->sp, tasks->sp, NULL);
 	arrived(me);
+	me->carrier.context = weft__thread.context;
+	weft__thread.context = outer;
 	return call.result;
 }
 

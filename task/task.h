@@ -83,7 +83,8 @@ enum task_state {
 enum { TASK_NAME_BYTES = 32 };
 
 struct weft_task {
-	/* The first line: all that a switch needs. */
+	struct carrier carrier; /* its context; first, see loop/context.h */
+	/* In the first line: all that a switch needs. */
 	void *sp;
 	weft_loop *loop;
 	uint64_t n_resumed; /* for dumps: has it run since? */

@@ -600,7 +600,8 @@ WEFT_API WEFT_MUST_CHECK void *weft_future_take_value(weft_future *future);
 /**
  * weft_future_add_done_callback() - be called on this loop once a future has settled
  * @future: borrowed; kept until the callback is on its way or was taken back
- * @fn:     called in a turn of its own, also if @future has settled already
+ * @fn:     called in a turn of its own, also if @future has settled already; in the context of
+ *          the code that adds it
  * @arg:    borrowed until @fn returns
  * @handle: idle storage of the caller's, for weft_handle_cancel(); or NULL
  *
@@ -615,6 +616,51 @@ WEFT_API WEFT_MUST_CHECK void *weft_future_take_value(weft_future *future);
  */
 WEFT_API int weft_future_add_done_callback(weft_future *future, weft_callback *fn, void *arg,
 					   struct weft_handle *handle);
+
+/* ---- Context ---- */
+
+/**
+ * struct weft_context_var - a variable that each task inherits from its maker
+ * @name:    for dumps
+ * @destroy: called when the last context that holds a value goes, on whatever thread that is;
+ *           may be NULL
+ *
+ * Define it once, static, and use its address. What a task, callback or job sets is seen by itself
+ * and by the tasks, callbacks and jobs that it starts afterwards, and by nobody else. The runs of
+ * a weft_runner share one context. A callback (timer,
+ * descriptor, post, done) runs in the context of the code that registered it, as it was then; one
+ * registered by a plain thread in an empty one.
+ */
+struct weft_context_var {
+	const char *name;
+	weft_destroy *destroy;
+};
+
+/**
+ * weft_context_set() - set a variable for the running task and what it starts
+ * @var:   the variable
+ * @value: becomes the context's if this returns 0; NULL unsets the variable
+ *
+ * What the variable held before lives on in the contexts that inherited it.
+ *
+ * Return: 0; -ENOMEM, with @value still the caller's; -EPERM on a plain thread.
+ *
+ * Thread: task, callback or job.
+ * Cancellation point: no.
+ */
+WEFT_API int weft_context_set(const struct weft_context_var *var, void *value);
+
+/**
+ * weft_context_get() - look a variable up
+ * @var: the variable
+ *
+ * Return: borrowed from the context, until the variable is set anew or what runs has ended; NULL
+ * if it was not set.
+ *
+ * Thread: task, callback or job.
+ * Cancellation point: no.
+ */
+WEFT_API void *weft_context_get(const struct weft_context_var *var);
 
 WEFT_END_DECLS
 
