@@ -67,7 +67,11 @@ int weft_semaphore_release(struct weft_semaphore *shown)
 	return 0;
 }
 
-bool weft_semaphore_is_locked(const struct weft_semaphore *semaphore)
+bool weft_semaphore_is_locked(const struct weft_semaphore *shown)
 {
-	return ((const struct semaphore *)(const void *)semaphore)->n_permits == 0;
+	const struct semaphore *semaphore = (const struct semaphore *)(const void *)shown;
+
+	if (semaphore->loop && !loop_must_be_mine(semaphore->loop, __func__))
+		return false;
+	return semaphore->n_permits == 0;
 }
