@@ -30,6 +30,9 @@ bool weft__init_was_called(void)
 
 void weft_init(int *argc, char ***argv)
 {
+	weft_assert(
+		argc && argv && *argv,
+		"weft_init() needs what main() was given: call weft_init(&argc, &argv)");
 	if (was_called)
 		return;
 	was_called = true;

@@ -3,6 +3,10 @@
  *
  * The handler may run on any thread. The pipe holds thousands of signals; what does not
  * fit any more is dropped, as the kernel drops a signal that is pending already.
+ *
+ * SIGTTIN and SIGTTOU are orders only if a process sends them. The terminal sends them to
+ * a process in the background that wants to read or, after "stty tostop", to write: those
+ * are dropped, and end that call, since it would be tried again for ever.
  */
 #include "ipc/signals.h"
 
@@ -12,7 +16,12 @@
 /* The end to write to; -1 while nobody has taken the signals over. */
 static atomic_int pipe_fd = -1;
 
-static void on_signal(int signo)
+static bool is_about_terminal(int signo)
+{
+	return signo == SIGTTIN || signo == SIGTTOU;
+}
+
+static void on_signal(int signo, siginfo_t *info, void *context)
 {
 	/*
 	 * Relaxed: set before the handler was installed, by a call that orders all
@@ -22,6 +31,9 @@ static void on_signal(int signo)
 	unsigned char byte = (unsigned char)signo;
 	int saved = errno;
 
+	(void)context;
+	if (is_about_terminal(signo) && info->si_code == SI_KERNEL)
+		return;
 	if (fd >= 0)
 		(void)!write(fd, &byte, 1); /* full: see above */
 	errno = saved;
@@ -29,15 +41,17 @@ static void on_signal(int signo)
 
 static void install(struct weft__signals *signals, const int *numbers, size_t n)
 {
-	struct sigaction action = { .sa_handler = on_signal,
-				    .sa_flags = SA_RESTART | SA_NOCLDSTOP };
+	struct sigaction action = { .sa_sigaction = on_signal };
 	sigset_t ours;
 
 	(void)sigfillset(&action.sa_mask);
 	(void)sigemptyset(&ours);
 	for (size_t i = 0; i < n; i++) {
-		int r = sigaction(numbers[i], &action, &signals->before[i]);
+		int r;
 
+		action.sa_flags = SA_SIGINFO | SA_NOCLDSTOP;
+		action.sa_flags |= is_about_terminal(numbers[i]) ? 0 : SA_RESTART;
+		r = sigaction(numbers[i], &action, &signals->before[i]);
 		weft_assert(r == 0, "signal %d cannot be handled: leave it out",
 			    numbers[i]);
 		(void)sigaddset(&ours, numbers[i]);

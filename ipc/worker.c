@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -61,6 +62,21 @@ static void repair_name(void)
 		(void)prctl(PR_SET_NAME, program_invocation_short_name, 0, 0, 0);
 }
 
+/*
+ * A worker has a process group of its own, so for the terminal it is in the background, also
+ * where its supervisor is not. It shall not be stopped for a line that it prints.
+ */
+static void ignore_terminal(void)
+{
+	static const int signals[] = { SIGTTIN, SIGTTOU };
+	struct sigaction action;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (sigaction(signals[i], NULL, &action) == 0 &&
+		    action.sa_handler == SIG_DFL)
+			(void)signal(signals[i], SIG_IGN);
+}
+
 /* Something is wrong with the mark. */
 static int misfit(const char *mark, const char *why)
 {
@@ -96,6 +112,7 @@ static int begin_with(const char *mark, struct weft__worker *worker)
 	if (keep_fds(&found) < 0)
 		return misfit(mark, "not all of the descriptors are open");
 	repair_name();
+	ignore_terminal();
 	(void)weft__control_send(
 		found.control, WEFT__CONTROL_HELLO, 0,
 		(struct weft_bytes){ 0 }); /* if it has gone, receiving says so */

@@ -4,7 +4,8 @@
  * A process that a supervisor started finds a mark in its environment: who the supervisor
  * is, and where the control socket and the descriptors handed down are.
  * weft__worker_begin() takes the mark out again, so that what the worker starts in its
- * turn is not mistaken for a worker.
+ * turn is not mistaken for a worker. It also ignores SIGTTIN and SIGTTOU, unless the
+ * program handles them: a worker is in the background of its terminal.
  *
  * Plain functions on a descriptor: whoever owns the worker waits until .control is
  * readable and then calls weft__worker_receive() until it returns -EAGAIN. -EPIPE there

@@ -5,6 +5,7 @@
 
 #include <weft/executor.h>
 
+#include "tests/child.h"
 #include "tests/test.h"
 
 static char order[8];
@@ -40,4 +41,16 @@ Test(init, calls_those_who_take_part_once_and_in_order)
 	cr_expect_eq(argc, 1);
 	weft_init(&argc, &argv);
 	cr_expect_str_eq(order, "12");
+}
+
+static int init_with_nothing(void *arg)
+{
+	(void)arg;
+	weft_init(NULL, NULL);
+	return 0;
+}
+
+Test(init, needs_the_arguments_of_main)
+{
+	expect_assertion(init_with_nothing, NULL, "call weft_init(&argc, &argv)");
 }

@@ -3,7 +3,12 @@
  */
 #include "ipc/signals.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "tests/test.h"
@@ -100,4 +105,65 @@ Test(signals, handler_keeps_errno)
 		cr_assert_eq(errno, ENOTTY);
 	}
 	weft__signals_close(&signals);
+}
+
+/* In the background of a terminal that does not want that: what writing there comes to. */
+static int write_from_background(int terminal)
+{
+	static const int more_and_less[] = { SIGTTIN, SIGTTOU };
+	struct weft__signals signals;
+
+	if (setpgid(0, 0) < 0 || weft__signals_open(&signals, more_and_less, 2) < 0)
+		return 1;
+	if (write(terminal, "x", 1) >= 0 || errno != EINTR)
+		return 2;
+	if (weft__signals_next(&signals) != 0)
+		return 3; /* nobody has asked for anything */
+	if (raise(SIGTTOU) != 0 || weft__signals_next(&signals) != SIGTTOU)
+		return 4;
+	return 0;
+}
+
+/* A session with such a terminal. */
+static int lead_session(const char *name)
+{
+	struct termios settings;
+	int terminal, status;
+	pid_t pid;
+
+	if (setsid() < 0)
+		return 11;
+	terminal = open(name, O_RDWR | O_CLOEXEC);
+	if (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0 ||
+	    tcgetattr(terminal, &settings) < 0)
+		return 12;
+	settings.c_lflag |= TOSTOP;
+	if (tcsetattr(terminal, TCSANOW, &settings) < 0)
+		return 13;
+	pid = fork();
+	if (pid == 0) {
+		(void)alarm(20); /* if it writes for ever */
+		_exit(write_from_background(terminal));
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 14;
+	return WEXITSTATUS(status);
+}
+
+Test(signals, of_the_terminal_are_no_orders)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), status;
+	pid_t pid;
+
+	if (master < 0)
+		cr_skip_test("there are no terminals here");
+	cr_assert_eq(grantpt(master), 0);
+	cr_assert_eq(unlockpt(master), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(lead_session(ptsname(master)));
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect(WIFEXITED(status));
+	cr_expect_eq(WEXITSTATUS(status), 0, "%d", WEXITSTATUS(status));
+	close(master);
 }

@@ -4,6 +4,7 @@
 #include "ipc/worker.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -69,6 +70,8 @@ Test(worker, mark_tells_it_who_it_is_and_is_taken_out_again)
 		cr_expect_eq(fcntl(fd, F_GETFD), FD_CLOEXEC,
 			     "its own children do not get it");
 	cr_expect_eq(fcntl(theirs, F_GETFD), FD_CLOEXEC);
+	cr_expect_eq(raise(SIGTTOU), 0, "which does not stop it");
+	cr_expect_eq(raise(SIGTTIN), 0);
 	expect_heard(WEFT__CONTROL_HELLO, 0);
 	cr_expect_eq(weft__worker_begin(&worker), 0, "once");
 	weft__worker_end(&worker);
