@@ -156,12 +156,13 @@ static inline void clear(weft_task *task)
 		PIECE = 16,
 		FROM = offsetof(weft_task, state),
 		N = (offsetof(weft_task, link) - FROM) / PIECE,
+		REST = offsetof(weft_task, link) - FROM - N * PIECE,
 	};
 
-	static_assert(FROM + N * PIECE == offsetof(weft_task, link), "whole pieces");
 #pragma GCC unroll 16
 	for (int i = 0; i < N; i++)
 		memset((char *)task + FROM + i * PIECE, 0, PIECE);
+	memset((char *)task + FROM + N * PIECE, 0, REST);
 }
 
 static void begin(weft_task *task, weft_fn *fn, void *arg, const void *place)
