@@ -153,7 +153,7 @@ static int take_block(weft_loop *loop, int class, weft_task **out)
 static inline void clear(weft_task *task)
 {
 	enum {
-		PIECE = 16,
+		PIECE = 8,
 		FROM = offsetof(weft_task, state),
 		N = (offsetof(weft_task, link) - FROM) / PIECE,
 		REST = offsetof(weft_task, link) - FROM - N * PIECE,
