@@ -228,6 +228,13 @@ static size_t take(struct stream_input *in, void *buffer, size_t size)
 	return n;
 }
 
+/* An empty buffer that nobody needs while a task waits, maybe for long, with memory of its own. */
+static void drop_large(weft_stream *stream)
+{
+	if (unlikely(stream->in.capacity > SMALL_BUFFER))
+		weft__stream_drop_input(stream);
+}
+
 ssize_t weft_stream_read(weft_stream *stream, void *buffer, size_t size)
 {
 	int r = begin_reading(stream, __func__);
@@ -239,6 +246,7 @@ ssize_t weft_stream_read(weft_stream *stream, void *buffer, size_t size)
 			-EINVAL, "weft_stream_read() needs room for at least one byte");
 	if (buffered(stream))
 		return (ssize_t)take(&stream->in, buffer, size);
+	drop_large(stream);
 	return receive(stream, buffer, size);
 }
 
@@ -266,6 +274,7 @@ static ssize_t read_directly(weft_stream *stream, char *buffer, size_t size, siz
 {
 	ssize_t n;
 
+	drop_large(stream);
 	stream_ref(stream);
 	do {
 		n = receive(stream, buffer + done, size - done);

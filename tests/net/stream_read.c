@@ -909,7 +909,7 @@ Test(stream_read, takes_no_more_than_was_lent, .signal = SIGABRT)
 	run_net(consumes_too_much, NULL);
 }
 
-static int wait_for_more(void *arg)
+static int peek_more(void *arg)
 {
 	struct pair *pair = arg;
 	const char *data;
@@ -918,37 +918,79 @@ static int wait_for_more(void *arg)
 	return 0;
 }
 
+static int read_more(void *arg)
+{
+	struct pair *pair = arg;
+	char buffer[100];
+
+	cr_expect_eq(weft_stream_read(pair->stream, buffer, sizeof(buffer)), 4);
+	return 0;
+}
+
+static int read_much_more(void *arg)
+{
+	struct pair *pair = arg;
+	char *buffer = malloc(BLOCK);
+
+	cr_assert_not_null(buffer);
+	cr_expect_eq(weft_stream_read_exactly(pair->stream, buffer, BLOCK), -ENODATA);
+	free(buffer);
+	return 0;
+}
+
+/* Takes what a fast sender sends, by a buffer that grows. */
+static void take_block(struct pair *pair, const char *block)
+{
+	size_t taken = 0, largest = 0;
+	const char *data;
+	ssize_t n;
+
+	peer_send(pair, block, BLOCK);
+	while (taken < BLOCK) {
+		n = weft__stream_peek(pair->stream, &data, 0);
+		cr_assert_gt(n, 0);
+		cr_expect_arr_eq(data, block + taken, (size_t)n);
+		largest = MAX(largest, (size_t)n);
+		weft__stream_consume(pair->stream, (size_t)n);
+		taken += (size_t)n;
+	}
+	cr_expect_ge(largest, 8192, "a fast sender finds a buffer that grows");
+	cr_expect_gt(pair->stream->in.capacity, 4096);
+}
+
 static int waits_on_little(void *arg)
 {
+	static const struct {
+		const char *name;
+		weft_fn *fn;
+		bool ends;
+	} rows[] = {
+		{ "a look", peek_more, false },
+		{ "a read", read_more, false },
+		{ "a large read", read_much_more, true },
+	};
 	char *block = malloc(BLOCK);
 	struct pair pair;
-	const char *data;
 	weft_task *task;
-	size_t taken = 0, largest = 0;
-	ssize_t n;
 
 	(void)arg;
 	cr_assert_not_null(block);
 	fill_pattern(block, BLOCK);
-	pair_open(&pair, PAIR_TCP, false);
-	cr_expect_eq(pair.stream->in.capacity, 0,
-		     "nothing is allocated before it is needed");
-	peer_send(&pair, block, BLOCK);
-	while (taken < BLOCK) {
-		n = weft__stream_peek(pair.stream, &data, 0);
-		cr_assert_gt(n, 0);
-		cr_expect_arr_eq(data, block + taken, (size_t)n);
-		largest = MAX(largest, (size_t)n);
-		weft__stream_consume(pair.stream, (size_t)n);
-		taken += (size_t)n;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		pair_open(&pair, PAIR_TCP, false);
+		cr_expect_eq(pair.stream->in.capacity, 0,
+			     "nothing is allocated before it is needed");
+		take_block(&pair, block);
+		cr_assert_eq(weft_spawn(rows[i].fn, &pair, &task), 0);
+		cr_assert_eq(weft_yield(), 0);
+		cr_expect_le(pair.stream->in.capacity, 4096,
+			     "%s does not wait on a large one", rows[i].name);
+		peer_send_text(&pair, "more");
+		if (rows[i].ends)
+			peer_end(&pair);
+		cr_assert_eq(weft_task_join(task), 0);
+		pair_close(&pair);
 	}
-	cr_expect_ge(largest, 8192, "a fast sender finds a buffer that grows");
-	cr_assert_eq(weft_spawn(wait_for_more, &pair, &task), 0);
-	cr_assert_eq(weft_yield(), 0);
-	cr_expect_le(pair.stream->in.capacity, 4096, "and nobody waits on a large one");
-	peer_send_text(&pair, "more");
-	cr_assert_eq(weft_task_join(task), 0);
-	pair_close(&pair);
 	free(block);
 	return 0;
 }
