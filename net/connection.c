@@ -201,3 +201,11 @@ void weft__connections_cancel(struct acceptor *acceptor)
 	list_for_each_safe (link, &acceptor->connections)
 		cancel(list_entry(link, struct connection, link));
 }
+
+bool weft__connections_has_task(const struct acceptor *acceptor, const weft_task *task)
+{
+	list_for_each (link, &acceptor->connections)
+		if (list_entry(link, struct connection, link)->task == task)
+			return true;
+	return false;
+}

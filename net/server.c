@@ -353,6 +353,21 @@ static int end_connections(weft_server *server, weft_time grace_ns)
 	return r;
 }
 
+/* A handler that closes its own server would wait for its own end. */
+static int refuse_handler(const weft_server *server)
+{
+	for (size_t i = 0; i < server->n_acceptors; i++)
+		if (server->acceptors[i].loop == weft__thread.loop &&
+		    weft__connections_has_task(&server->acceptors[i], task_current()))
+			return weft_error_set(
+				-EDEADLK,
+				"weft_server_close() was called by a handler of the "
+				"server, which would wait for itself: wake the task "
+				"that listens and let it close, or call "
+				"weft_server_abort()");
+	return 0;
+}
+
 int weft_server_close(weft_server *server, weft_time grace_ns)
 {
 	int r;
@@ -362,6 +377,8 @@ int weft_server_close(weft_server *server, weft_time grace_ns)
 	if (!task_current())
 		return weft__task_none(__func__);
 	r = loop_check(server->home, __func__);
+	if (r == 0)
+		r = refuse_handler(server);
 	if (r < 0)
 		return r;
 	stop_accepting(server, false);

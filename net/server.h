@@ -196,5 +196,7 @@ int weft__connection_begin(struct acceptor *acceptor, int fd, const struct socka
 /* The server is being closed: those that can be asked to finish are. */
 void weft__connections_finish(struct acceptor *acceptor);
 void weft__connections_cancel(struct acceptor *acceptor);
+/* Does that task run one of its handlers? */
+bool weft__connections_has_task(const struct acceptor *acceptor, const weft_task *task);
 
 #endif

@@ -349,8 +349,8 @@ WEFT_API const char *weft_server_address(const weft_server *server);
  * call new connections are refused. It returns when all handlers have, so one that ignores its
  * cancellation keeps it. A descriptor that was given as "fd:3" goes on listening.
  *
- * Return: 0; -ETIMEDOUT if handlers had to be cancelled; -ECANCELED if the caller was. Released in
- * any case.
+ * Return: 0; -ETIMEDOUT if handlers had to be cancelled; -ECANCELED if the caller was: released in
+ * any case. -EDEADLK, with nothing done, in one of its own handlers.
  *
  * Thread: task, on the server's loop.
  * Cancellation point: yes; acts as if the grace were over.

@@ -686,6 +686,47 @@ Test(server, adopts_a_listening_descriptor)
 
 /* ---- Who may call, and with what ---- */
 
+struct self_closer {
+	weft_server *server;
+	int r;
+};
+
+static int close_my_own(weft_stream *stream, void *arg)
+{
+	struct self_closer *closer = arg;
+
+	closer->r = weft_server_close(closer->server, WEFT_FOREVER);
+	cr_expect_str_eq(
+		weft_error_text(closer->r),
+		"weft_server_close() was called by a handler of the server, which "
+		"would wait for itself: wake the task that listens and let it "
+		"close, or call weft_server_abort()");
+	return weft_stream_write(stream, "x", 1);
+}
+
+static int is_closed_by_a_handler(void *arg)
+{
+	struct self_closer closer = { .r = 0 };
+	weft_stream *stream;
+	char byte;
+
+	(void)arg;
+	cr_assert_eq(weft_listen("127.0.0.1:0", NULL, close_my_own, &closer,
+				 &closer.server),
+		     0);
+	cr_assert_eq(weft_connect(weft_server_address(closer.server), NULL, &stream), 0);
+	cr_expect_eq(weft_stream_read(stream, &byte, 1), 1, "it goes on");
+	weft_stream_abort(stream);
+	cr_expect_eq(closer.r, -EDEADLK);
+	cr_expect_eq(weft_server_close(closer.server, WEFT_SEC), 0);
+	return 0;
+}
+
+Test(server, is_not_closed_by_its_own_handlers)
+{
+	run_net(is_closed_by_a_handler, NULL);
+}
+
 static int checks_options(void *arg)
 {
 	struct weft_listen_options options[] = {
