@@ -7,6 +7,7 @@
 
 #include "base/report.h"
 #include "loop/control.h"
+#include "loop/step.h"
 #include "loop/turn.h"
 
 static void pass(void *passed)
@@ -90,7 +91,10 @@ static void drop_handles(weft_loop *loop)
 		struct ready_slot *slot = &ready->slots[ready->head & ready->mask];
 
 		if (slot->fn == weft__ready_run_handle) {
+			weft__step_report_dropped(loop, slot->arg, NULL);
 			drop_handle(slot->arg);
+		} else {
+			weft__step_report_dropped(loop, NULL, slot->fn);
 		}
 	}
 	for (int level = 0; level < TIMER_LEVELS; level++) {
@@ -98,8 +102,12 @@ static void drop_handles(weft_loop *loop)
 			list_splice(&ready->behind, &loop->timers.slots[level][slot]);
 	}
 	for (struct list *link = list_pop_front(&ready->behind); link;
-	     link = list_pop_front(&ready->behind))
-		drop_handle(list_entry(link, struct handle, link));
+	     link = list_pop_front(&ready->behind)) {
+		struct handle *handle = list_entry(link, struct handle, link);
+
+		weft__step_report_dropped(loop, handle, NULL);
+		drop_handle(handle);
+	}
 }
 
 /*

@@ -15,6 +15,7 @@
 
 #include "base/report.h"
 #include "loop/control.h"
+#include "loop/step.h"
 #include "loop/turn.h"
 
 enum { DEFAULT_CLOSE_LIMIT_S = 10 };
@@ -120,7 +121,7 @@ int weft_loop_new(const struct weft_loop_options *options, weft_loop **out)
 	if (!options)
 		options = &defaults;
 	if (weft__has_reserved(options->reserved, ARRAY_SIZE(options->reserved)) ||
-	    options->close_limit_ns < 0)
+	    options->close_limit_ns < 0 || options->slow_step_ns < 0)
 		return weft_error_set(-EINVAL,
 				      "weft_loop_new(): the options are not valid: set "
 				      "all fields that you do not use to zero");
@@ -142,6 +143,7 @@ int weft_loop_new(const struct weft_loop_options *options, weft_loop **out)
 				 1000000);
 	loop->close_limit_ns = options->close_limit_ns ? options->close_limit_ns
 						       : DEFAULT_CLOSE_LIMIT_S * WEFT_SEC;
+	weft__step_init(loop, options);
 	weft__inbox_init(&loop->inbox);
 	list_init(&loop->open);
 	list_init(&loop->flushes);

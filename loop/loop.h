@@ -45,6 +45,7 @@ struct loop_hooks {
 	 */
 	bool (*leave_future)(struct handle *handle);
 	void (*arrived)(struct handle *handle);
+	void (*resume)(void *task); /* its entry in the ready queue */
 	/* Suspends the running task, and makes a suspended one ready. */
 	void (*suspend)(void);
 	void (*wake)(void *task);
@@ -115,6 +116,8 @@ struct weft_loop {
 	int wake_fd; /* eventfd, counts all wake-ups, never read before the end */
 	char name[16];
 	weft_time close_limit_ns;
+	bool is_debug;
+	weft_time slow_step_ns;
 	struct epoll_poller *poller;
 
 	/* ---- Loop thread. ---- */
@@ -318,6 +321,8 @@ static inline uint32_t weft__loop_load(const weft_loop *loop)
 /* Signal handlers, readers and writers go with their loop. */
 void weft__loop_remove_signals(weft_loop *loop);
 void weft__loop_remove_watchers(weft_loop *loop);
+/* The user's function if this handle is that of a reader or writer; else NULL. */
+const void *weft__watcher_callback(const struct handle *handle);
 
 /* ---- What is open ---- */
 

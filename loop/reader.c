@@ -63,6 +63,15 @@ static void run_writer(void *arg)
 	run_side(watcher, &watcher->writer, call_writer);
 }
 
+const void *weft__watcher_callback(const struct handle *handle)
+{
+	const struct watcher *watcher = handle->arg;
+
+	return handle->fn == run_reader	  ? (const void *)(uintptr_t)watcher->reader.fn
+	       : handle->fn == run_writer ? (const void *)(uintptr_t)watcher->writer.fn
+					  : NULL;
+}
+
 static void queue(weft_loop *loop, struct side *side)
 {
 	if (side->fn && handle_state(&side->handle) == HANDLE_IDLE)

@@ -3,6 +3,8 @@
  */
 #include "loop/turn.h"
 
+#include "loop/step.h"
+
 void weft__loop_expire_timers(weft_loop *loop)
 {
 	weft_time now;
@@ -90,7 +92,10 @@ static void run_ready(weft_loop *loop)
 
 		__builtin_prefetch(ready->slots[(ready->head + 3) & ready->mask].arg);
 		loop_count_step(loop);
-		slot.fn(slot.arg);
+		if (unlikely(loop->is_debug))
+			weft__step_call_slot(loop, &slot);
+		else
+			slot.fn(slot.arg);
 		if (loop_look_is_due(loop))
 			weft__loop_look(loop, 0);
 	}
@@ -112,7 +117,10 @@ static void run_post(weft_loop *loop, struct handle *handle)
 	weft_callback *fn = handle->fn;
 	void *arg = handle->arg;
 	struct context *context = handle->context;
+	weft_time began = 0; /* in debug mode, of a user's */
 
+	if (unlikely(loop->is_debug) && handle->kind != HANDLE_DIRECT)
+		began = weft__clock();
 	/* H3, too: whoever sees this handle run knows that the one before has ended. */
 	atomic_store_explicit(&loop->running_post, handle, memory_order_release);
 	/* H2: a canceller that comes too late sees running_post; pairs with its acquire.
@@ -135,6 +143,8 @@ static void run_post(weft_loop *loop, struct handle *handle)
 		weft__context_call(context, fn, arg);
 	else
 		fn(arg);
+	if (unlikely(began))
+		weft__step_ended(loop, began, (const void *)(uintptr_t)fn);
 }
 
 void weft__loop_run_posts(weft_loop *loop)

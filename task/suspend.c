@@ -11,6 +11,7 @@
 #include "loop/control.h"
 #include "task/switch.h"
 #include "task/task.h"
+#include "task/watch.h"
 
 int weft__task_none(const char *function)
 {
@@ -151,9 +152,8 @@ static void switch_in(struct tasks *tasks, weft_task *task)
 	fibre_arrive(&tasks->fibre, NULL);
 }
 
-void weft__resume(void *arg)
+static void resume(weft_task *task)
 {
-	weft_task *task = arg;
 	struct tasks *tasks = tasks_of(task->loop);
 
 	switch_in(tasks, task);
@@ -164,6 +164,16 @@ void weft__resume(void *arg)
 		call->result = call->fn(call->arg);
 		switch_in(tasks, call->task);
 	}
+}
+
+void weft__resume(void *arg)
+{
+	weft_task *task = arg;
+
+	if (unlikely(task->loop->is_debug))
+		weft__watch_stretch(task, resume);
+	else
+		resume(task);
 }
 
 static inline void make_ready(weft_loop *loop, weft_task *task)

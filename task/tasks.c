@@ -117,8 +117,27 @@ static void close_tasks(weft_loop *loop)
 	loop->tasks = NULL;
 }
 
+static void report_left(const weft_task *task)
+{
+	struct weft_report like = { .loop = task->loop,
+				    .task = task,
+				    .place = task->place };
+	char name[128];
+
+	weft__report(
+		WEFT_NOTE, &like,
+		"task \"%s\" was left when loop \"%s\" was closed, and is cancelled (it "
+		"waits for: %s)",
+		weft__task_describe(task, name, sizeof(name)), task->loop->name,
+		task->park ? task->park->what : "its turn");
+}
+
 static void cancel_all(weft_loop *loop)
 {
+	if (loop->is_debug) {
+		list_for_each_safe (link, &tasks_of(loop)->alive)
+			report_left(list_entry(link, weft_task, link));
+	}
 	list_for_each_safe (link, &tasks_of(loop)->alive)
 		(void)weft_task_cancel(list_entry(link, weft_task, link), NULL);
 }
@@ -161,6 +180,7 @@ const struct loop_hooks weft__task_hooks = {
 	.close = close_tasks,
 	.leave_future = weft__future_leave,
 	.arrived = weft__future_callback_arrived,
+	.resume = weft__resume,
 	.suspend = suspend_running,
 	.wake = wake_task,
 	.layout = &weft__layout,

@@ -1,7 +1,7 @@
 // A program for tests/debug/exceptions.sh: C++ exceptions on the stacks of tasks.
 //
-// Without arguments it prints what was caught and destroyed, in order. With one, an exception
-// leaves a task, which ends the program.
+// Without arguments it prints what was caught and destroyed, in order. With "leave", an exception
+// leaves a task, which ends the program; with "break", tasks wait where one must not.
 
 #include <cstdio>
 #include <stdexcept>
@@ -50,6 +50,68 @@ static int catches(void *arg)
 	return 0;
 }
 
+// Against the law: others may throw and catch meanwhile. WEFT_DEBUG=1 tells of it.
+static int waits_in_a_catch(void *)
+{
+	int r = 0;
+
+	try {
+		throw std::runtime_error("any");
+	} catch (const std::exception &) {
+		r = weft_yield();
+	}
+	return r < 0 ? r : weft_yield();
+}
+
+struct WaitsWhenDestroyed {
+	~WaitsWhenDestroyed()
+	{
+		(void)!weft_yield();
+	}
+};
+
+static int waits_while_unwinding(void *)
+{
+	try {
+		WaitsWhenDestroyed object;
+
+		throw std::runtime_error("any");
+	} catch (const std::exception &) {
+	}
+	return weft_yield();
+}
+
+// Waits after its catch, as it should.
+static int waits_afterwards(void *)
+{
+	bool failed = false;
+
+	try {
+		throw std::runtime_error("any");
+	} catch (const std::exception &) {
+		failed = true;
+	}
+	return failed ? weft_yield() : 0;
+}
+
+// One after the other, so that it is clear whose exceptions these are.
+static int breaks_the_law(void *)
+{
+	static weft_fn *const each[] = { waits_in_a_catch, waits_while_unwinding,
+					 waits_afterwards };
+	int r = 0;
+
+	for (weft_fn *fn : each) {
+		weft_task *task;
+
+		if (r == 0)
+			r = weft_spawn(fn, nullptr, &task);
+		if (r == 0)
+			r = weft_task_join(task);
+	}
+	return r;
+}
+
 static int lets_go(void *)
 {
 	throw std::runtime_error("nobody catches this");
@@ -71,5 +133,7 @@ static int app(void *arg)
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && std::string(argv[1]) == "break")
+		return weft_exit_status(weft_run(breaks_the_law, nullptr));
 	return weft_exit_status(weft_run(app, argc > 1 ? argv : nullptr));
 }

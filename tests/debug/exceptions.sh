@@ -38,6 +38,15 @@ for name in a b; do
         test "$(grep -w "$name" "$TMPDIR/said")" = "$(echo "$expected" | sed "s/NAME/$name/")"
 done
 
+WEFT_DEBUG=1 "$TMPDIR/exceptions" break >"$TMPDIR/said" 2>&1
+check "debug mode tells of a wait inside a catch" \
+    grep -q 'waits_in_a_catchPv" waits inside a catch' "$TMPDIR/said"
+check "and of one while an exception is on its way" \
+    grep -q 'waits_while_unwindingPv" waits while an exception is on its way' "$TMPDIR/said"
+check "each once, and of nothing else" test "$(wc -l <"$TMPDIR/said")" = 2
+"$TMPDIR/exceptions" break >"$TMPDIR/said" 2>&1
+check "without debug mode nobody looks" test ! -s "$TMPDIR/said"
+
 (ulimit -c 0; "$TMPDIR/exceptions" leave >"$TMPDIR/said" 2>&1) 2>/dev/null
 check "an exception that leaves a task aborts the program" test $? = 134
 check "and says what it was" grep -q 'nobody catches this' "$TMPDIR/said"
