@@ -8,7 +8,8 @@
  * CPU.
  *
  * After the exchange that releases it the lock's memory is not touched: whoever takes it next may
- * free it. Not fair, not recursive. A zeroed lock is free. Any thread.
+ * free it. Not fair, not recursive. A zeroed lock is free. Any thread. A model of it for spin is
+ * tests/model/short_lock.pml.
  *
  *   K1  take, acquire; pairs with K2.
  *   K2  release, release: all that the last holder did.

@@ -28,7 +28,7 @@
  *   C3  wake-up of a thread: `told`, release, pairs with an acquire.
  *
  * A woken waiter may give the channel's last reference back, so a giver does not touch the channel
- * once it has released the lock; it wakes after that.
+ * once it has released the lock; it wakes after that. tests/model/channel.pml explores all this.
  */
 #ifndef WEFT_TASK_CHANNEL_H
 #define WEFT_TASK_CHANNEL_H
