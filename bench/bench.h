@@ -64,6 +64,7 @@ struct bench {
 };
 
 extern const struct bench bench_call_soon;
+extern const struct bench bench_channel;
 extern const struct bench bench_echo;
 extern const struct bench bench_executor;
 extern const struct bench bench_http;

@@ -15,8 +15,9 @@
 #include <string.h>
 
 static const struct bench *const benches[] = {
-	&bench_switch, &bench_spawn,	&bench_yield, &bench_call_soon, &bench_timer,
-	&bench_post,   &bench_executor, &bench_echo,  &bench_http,	&bench_memory,
+	&bench_switch, &bench_spawn, &bench_yield,   &bench_call_soon,
+	&bench_timer,  &bench_post,  &bench_channel, &bench_executor,
+	&bench_echo,   &bench_http,  &bench_memory,
 };
 
 static const char usage[] =

@@ -35,6 +35,11 @@ bench_side floor_post_recycled;
 bench_side floor_post_asleep; /* m: enum bench_layout */
 bench_side floor_post_spinning;
 
+/* channel.c. n: places; m: enum bench_layout */
+bench_side floor_channel_alone; /* put and get by one thread */
+bench_side floor_channel_threads;
+bench_side floor_channel_ping_pong;
+
 /* executor.c. n: workers */
 bench_side floor_executor_spinning_jobs; /* 1000 in flight */
 bench_side floor_executor_sleeping_jobs; /* the same, without spinning */

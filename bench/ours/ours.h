@@ -37,6 +37,13 @@ bench_side ours_post_recycled;
 bench_side ours_post_asleep; /* m: enum bench_layout */
 bench_side ours_post_spinning;
 
+/* channel.c. n: places; m: enum bench_layout */
+bench_side ours_channel_alone; /* put and get by one task */
+bench_side ours_channel_tasks; /* of one loop */
+bench_side ours_channel_loops;
+bench_side ours_channel_thread; /* a plain one puts */
+bench_side ours_channel_ping_pong;
+
 /* executor.c. n: threads; m: enum bench_layout */
 bench_side ours_executor_jobs; /* 1000 in flight, on the first CPU */
 bench_side ours_executor_jobs_anywhere; /* the same, on both */
