@@ -74,9 +74,11 @@ int weft_test_run(weft_fn *fn, void *arg, const struct weft_test_options *option
 	seed = first_seed(options);
 	n = options->n_seeds ? options->n_seeds : 1;
 	for (int i = 0; i < n && r >= 0; i++) {
-		weft__fail_allocation(options->fail_allocation);
+		if (options->fail_allocation)
+			weft__fail_allocation(options->fail_allocation);
 		r = run_once(fn, arg, seed + (uint64_t)i);
-		weft__fail_allocation(0);
+		if (options->fail_allocation)
+			weft__fail_allocation(0);
 		if (r < 0 && seed + (uint64_t)i)
 			r = weft_error_wrap(r, "with seed %ju (WEFT_SEED=%ju repeats it)",
 					    (uintmax_t)(seed + (uint64_t)i),
