@@ -8,6 +8,7 @@
  */
 #include "base/report.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -58,6 +59,9 @@ size_t weft_report_format(const struct weft_report *report, char *buffer, size_t
 	return n;
 }
 
+/* Whoever reads stderr may have stopped (less, Ctrl-S): then a report is lost after so long. */
+enum { PATIENCE_MS = 1000 };
+
 /*
  * Nobody is left to tell if this fails; and if whoever read stderr has gone, that is no reason for
  * SIGPIPE to end the process.
@@ -65,8 +69,11 @@ size_t weft_report_format(const struct weft_report *report, char *buffer, size_t
 static void write_to_stderr(const char *text, size_t n)
 {
 	static const struct timespec no_time;
+	struct pollfd stderr_fd = { .fd = STDERR_FILENO, .events = POLLOUT };
 	sigset_t pipe_signal, pending, before;
 
+	if (poll(&stderr_fd, 1, PATIENCE_MS) == 0)
+		return;
 	(void)sigemptyset(&pipe_signal);
 	(void)sigaddset(&pipe_signal, SIGPIPE);
 	(void)sigpending(&pending);

@@ -3,6 +3,7 @@
  */
 #include "base/report.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,6 +73,30 @@ Test(report, that_nobody_reads_any_more_ends_no_process)
 	struct child child;
 
 	child_run(&child, send_to_nobody, NULL);
+	cr_expect_eq(child.status, 0);
+}
+
+static int send_to_full_pipe(void *arg)
+{
+	struct weft_report report = { .message = "are you still reading?" };
+	int fds[2];
+
+	(void)arg;
+	if (pipe2(fds, O_NONBLOCK) < 0 || dup2(fds[1], STDERR_FILENO) < 0)
+		return 1;
+	while (write(STDERR_FILENO, "x", 1) == 1)
+		;
+	if (fcntl(STDERR_FILENO, F_SETFL, 0) < 0)
+		return 2;
+	weft_report_send(&report);
+	return 0;
+}
+
+Test(report, that_nobody_takes_stops_no_process)
+{
+	struct child child;
+
+	child_run(&child, send_to_full_pipe, NULL);
 	cr_expect_eq(child.status, 0);
 }
 
