@@ -52,14 +52,28 @@ struct connecting {
 
 /* ---- One attempt ---- */
 
+/* Does it speak of where we connect from? */
+static bool is_of_local(const struct connecting *c, int error)
+{
+	return c->local && (error == -EADDRINUSE || error == -EADDRNOTAVAIL ||
+			    error == -EAFNOSUPPORT);
+}
+
 static void note_failure(struct attempt *attempt, int error)
 {
 	struct connecting *c = attempt->connecting;
-	char text[ADDRESS_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE], local[ADDRESS_TEXT_SIZE];
 	const struct weft_error *details;
 
 	weft__address_format(attempt->address, attempt->size, text);
-	details = weft__error_new(error, "%s: %s", text, strerrordesc_np(-error));
+	if (is_of_local(c, error))
+		details = weft__error_new(
+			error, "%s: the local address %s cannot be used for it: %s", text,
+			weft__address_format(&c->local->socket.any, c->local->size,
+					     local),
+			strerrordesc_np(-error));
+	else
+		details = weft__error_new(error, "%s: %s", text, strerrordesc_np(-error));
 	if (details)
 		c->errors[c->n_errors++] = details;
 	c->last_error = error;

@@ -222,9 +222,16 @@ static int comes_from(void *arg)
 	options.local = "[::1]:0";
 	cr_expect_eq(weft_connect(to("127.0.0.1", port), &options, &stream),
 		     -EAFNOSUPPORT);
+	cr_expect_not_null(strstr(weft_error_text(-EAFNOSUPPORT),
+				  ": the local address [::1]:0 cannot be used for it: "),
+			   "%s", weft_error_text(-EAFNOSUPPORT));
 	options.local = "192.0.2.1:0";
 	cr_expect_eq(weft_connect(to("127.0.0.1", port), &options, &stream),
 		     -EADDRNOTAVAIL);
+	cr_expect_not_null(
+		strstr(weft_error_text(-EADDRNOTAVAIL),
+		       ": the local address 192.0.2.1:0 cannot be used for it: "),
+		"%s", weft_error_text(-EADDRNOTAVAIL));
 	options.local = "localhost:0";
 	cr_expect_eq(weft_connect(to("127.0.0.1", port), &options, &stream), -EINVAL);
 	cr_expect_str_eq(
