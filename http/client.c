@@ -219,6 +219,28 @@ static int make_response(weft_http_client *client, struct weft_http_response **r
 	return 0;
 }
 
+static int follow_in_time(struct weft_http_response *response, struct http_fetch *fetch,
+			  const char *url)
+{
+	const char *method = fetch->method; /* that of the first request */
+	weft_time limit_ns = response->client->options.limit_ns;
+	struct weft_timeout timeout;
+	int done, r;
+
+	weft_timeout_begin(&timeout, limit_ns);
+	done = parse_url(&fetch->url, url, NULL, response->memory);
+	if (done == 0)
+		done = follow(response, fetch);
+	r = weft_timeout_end(&timeout, done);
+	if (r == done)
+		return r;
+	return weft_error_set(
+		r,
+		"no response to %s %.200s came within %g s: .limit_ns of the "
+		"client says how long it may take",
+		method, url, (double)limit_ns / WEFT_SEC);
+}
+
 int weft_http_fetch(weft_http_client *client, const char *method, const char *url,
 		    const struct weft_http_fetch_options *options,
 		    weft_http_response **response)
@@ -230,7 +252,6 @@ int weft_http_fetch(weft_http_client *client, const char *method, const char *ur
 		.is_same_origin = true,
 	};
 	struct weft_http_response *made;
-	struct weft_timeout timeout;
 	int r;
 
 	if (!task_current())
@@ -246,11 +267,7 @@ int weft_http_fetch(weft_http_client *client, const char *method, const char *ur
 	if (r < 0)
 		return r;
 
-	weft_timeout_begin(&timeout, client->options.limit_ns);
-	r = parse_url(&fetch.url, url, NULL, made->memory);
-	if (r == 0)
-		r = follow(made, &fetch);
-	r = weft_timeout_end(&timeout, r);
+	r = follow_in_time(made, &fetch, url);
 	if (r < 0) {
 		weft_http_response_free(made);
 		return r;

@@ -16,8 +16,8 @@
  * A server runs a handler for each connection, in a task of its own, on the loop that listens
  * or on the one of its options.loops that has the least to do; a loop that is blocked gets none.
  * The stream is the server's: it is flushed and closed when the handler returns, and aborted when
- * it returns an error. While the process is out of descriptors new connections wait, which is
- * reported.
+ * it returns an error. While the process is out of descriptors new connections wait, and after a
+ * while are closed one by one, which is reported.
  */
 #ifndef WEFT_STREAM_H
 #define WEFT_STREAM_H

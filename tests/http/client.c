@@ -11,12 +11,17 @@ static int fetch_slowly(void *arg)
 	const struct weft_http_client_options options = { .limit_ns = 20 * WEFT_MSEC };
 	weft_http_client *client = client_of(&options);
 	struct script script;
-	char text[16];
+	char text[16], sentence[200];
 
 	(void)arg;
 	script_begin(&script, steps);
 	script.delay_ns = 10 * WEFT_SEC;
-	cr_expect_eq(get(client, &script, "/", text, sizeof(text)), -ETIMEDOUT);
+	cr_expect_eq(get(client, &script, "/page", text, sizeof(text)), -ETIMEDOUT);
+	snprintf(sentence, sizeof(sentence),
+		 "no response to GET http://%s/page came within 0.02 s: .limit_ns of the "
+		 "client says how long it may take",
+		 script.host);
+	cr_expect_str_eq(weft_error_text(-ETIMEDOUT), sentence);
 	weft_http_client_free(client);
 	(void)weft_server_close(script.server, 0); /* cancels its handler */
 	return 0;
