@@ -6,41 +6,23 @@
  * waits any more, or asks another loop for help when its share of a turn is used up; so nobody is
  * left waiting behind a loop that gets busy meanwhile.
  *
- * When there is no room (the limit on connections is reached, the process is out of descriptors)
- * the doors are closed: a level that stays high would keep the loop awake for nothing. They are
- * opened again when a connection ends, and, since descriptors are used up by others as well, after
- * 10 ms and more, up to a second.
- *
- *   R1  an acceptor says that it waits, then looks once more whether there is room.
- *   R2  whoever makes room does so, then looks whether an acceptor waits.
- *
- * Both are sequentially consistent, so at least one of the two sees the other.
+ * When there is no room (net/room.c) the doors are closed until there is.
  *
  * On the acceptor's loop, but for the messages at the end.
  */
 #include <unistd.h>
 
-#include "base/report.h"
-#include "net/reserve.h"
 #include "net/server.h"
 
 enum { TRIES_PER_TURN = 64 };
 /* A queue that is filled as fast as it is emptied has an end, too. */
 enum { LAST_TRIES = 4096 };
 
-#define RETRY_MIN_NS   (10 * WEFT_MSEC)
-#define RETRY_MAX_NS   (1 * WEFT_SEC)
-#define SHED_AFTER_NS  (100 * WEFT_MSEC)
-#define REPORT_EACH_NS (1 * WEFT_SEC)
-
-static void look_again(struct acceptor *acceptor);
-static void send_look(struct acceptor *acceptor);
-
 /* ---- Doors ---- */
 
 static void on_ready(struct watch *watch, short events);
 
-static void close_doors(struct acceptor *acceptor)
+void weft__acceptor_close_doors(struct acceptor *acceptor)
 {
 	for (size_t i = 0; i < acceptor->n_doors; i++) {
 		struct door *door = &acceptor->doors[i];
@@ -68,132 +50,12 @@ static int open_doors(struct acceptor *acceptor)
 		r = weft__watch_start(&door->watch, acceptor->loop, door->fd, interests,
 				      on_ready);
 		if (r < 0) {
-			close_doors(acceptor);
+			weft__acceptor_close_doors(acceptor);
 			return r;
 		}
 		door->is_open = true;
 	}
 	return 0;
-}
-
-/* ---- No room ---- */
-
-static void report_trouble(weft_server *server, int error)
-{
-	weft_time now = weft__clock();
-	/* Relaxed, all of it: who reports is one of those that try, and counts roughly. */
-	unsigned n =
-		atomic_fetch_add_explicit(&server->n_troubles, 1, memory_order_relaxed) +
-		1;
-	weft_time before =
-		atomic_load_explicit(&server->reported_at, memory_order_relaxed);
-
-	if ((before && now - before < REPORT_EACH_NS) ||
-	    !atomic_compare_exchange_strong_explicit(&server->reported_at, &before, now,
-						     memory_order_relaxed,
-						     memory_order_relaxed))
-		return;
-	atomic_store_explicit(&server->n_troubles, 0, memory_order_relaxed);
-	weft__report(
-		WEFT_WARNING, &(struct weft_report){ .place = server->place },
-		"connections to %s have to wait: %s (tried %u times since the last report)%s",
-		server->listener.text, strerrordesc_np(-error), n,
-		error == -EMFILE
-			? ": raise the limit on open files, or set .max_connections"
-			: "");
-}
-
-/* Nobody is let in until look_again(). */
-static void begin_waiting(struct acceptor *acceptor, enum scarcity scarcity)
-{
-	close_doors(acceptor);
-	/* R1 */
-	if (!atomic_exchange_explicit(&acceptor->waits_for, scarcity,
-				      memory_order_seq_cst))
-		atomic_fetch_add_explicit(&acceptor->server->n_waiting, 1,
-					  memory_order_seq_cst);
-}
-
-static void end_waiting(struct acceptor *acceptor)
-{
-	/* R1, the end of it. */
-	if (atomic_exchange_explicit(&acceptor->waits_for, NOTHING_SCARCE,
-				     memory_order_seq_cst))
-		atomic_fetch_sub_explicit(&acceptor->server->n_waiting, 1,
-					  memory_order_seq_cst);
-}
-
-/* Whoever waits for that, or for anything if `scarcity` is RESOURCES_SCARCE, looks again. */
-static void wake_waiting(weft_server *server, enum scarcity scarcity)
-{
-	/* R2 */
-	if (likely(!atomic_load_explicit(&server->n_waiting, memory_order_seq_cst)))
-		return;
-	for (size_t i = 0; i < server->n_acceptors; i++) {
-		struct acceptor *acceptor = &server->acceptors[i];
-		int waits_for =
-			atomic_load_explicit(&acceptor->waits_for, memory_order_seq_cst);
-
-		if (waits_for != NOTHING_SCARCE && waits_for <= (int)scarcity)
-			send_look(acceptor);
-	}
-}
-
-/* One connection more, if the limit allows it. */
-static bool take_place(weft_server *server)
-{
-	if (!server->max_connections)
-		return true;
-	/* R1 and R2. */
-	if (atomic_fetch_add_explicit(&server->n_places, 1, memory_order_seq_cst) <
-	    server->max_connections)
-		return true;
-	atomic_fetch_sub_explicit(&server->n_places, 1, memory_order_seq_cst);
-	return false;
-}
-
-static void give_place(weft_server *server)
-{
-	if (server->max_connections)
-		/* R2 */
-		atomic_fetch_sub_explicit(&server->n_places, 1, memory_order_seq_cst);
-}
-
-static void wait_for_place(struct acceptor *acceptor)
-{
-	weft_server *server = acceptor->server;
-
-	begin_waiting(acceptor, PLACES_SCARCE);
-	/* R1: one that was given up before this is told of by nobody. */
-	if (atomic_load_explicit(&server->n_places, memory_order_seq_cst) <
-	    server->max_connections)
-		send_look(acceptor);
-}
-
-static void on_retry_time(void *arg)
-{
-	look_again(arg);
-}
-
-/* Something that accepting takes has run out; at that door, if it is one. */
-static void wait_for_resources(struct acceptor *acceptor, const struct door *door,
-			       int error)
-{
-	weft_time now = loop_now(acceptor->loop);
-
-	begin_waiting(acceptor, RESOURCES_SCARCE);
-	if (!acceptor->retry_ns)
-		acceptor->full_since = now;
-	acceptor->retry_ns = acceptor->retry_ns
-				     ? MIN(acceptor->retry_ns * 2, RETRY_MAX_NS)
-				     : RETRY_MIN_NS;
-	report_trouble(acceptor->server, error);
-	/* Others who accept from the same sockets may still have room for them. */
-	if (door && error == -EMFILE && acceptor->server->listener.is_ours &&
-	    now - acceptor->full_since >= SHED_AFTER_NS)
-		(void)weft__reserve_shed(door->fd); /* it may be that nobody is there */
-	loop_remove_timer(&acceptor->retry);
-	loop_add_timer(acceptor->loop, &acceptor->retry, now + acceptor->retry_ns);
 }
 
 /* ---- Accepting ---- */
@@ -226,8 +88,8 @@ static int accept_one(struct door *door, union socket_address *peer, socklen_t *
 	struct acceptor *acceptor = door->acceptor;
 	int fd, error;
 
-	if (!take_place(acceptor->server)) {
-		wait_for_place(acceptor);
+	if (!weft__room_take(acceptor->server)) {
+		weft__room_wait_for_place(acceptor);
 		return -EAGAIN;
 	}
 	*size = sizeof(*peer);
@@ -235,14 +97,13 @@ static int accept_one(struct door *door, union socket_address *peer, socklen_t *
 	if (likely(fd >= 0))
 		return fd;
 	error = errno;
-	give_place(acceptor->server);
-	wake_waiting(acceptor->server, PLACES_SCARCE);
+	weft__room_give_back(acceptor->server);
 	switch (judge(error)) {
 	case IS_SHORT:
-		wait_for_resources(acceptor, door, -error);
+		weft__room_wait_for_resources(acceptor, door, -error);
 		return -EAGAIN;
 	case IS_BROKEN:
-		close_doors(acceptor);
+		weft__acceptor_close_doors(acceptor);
 		return -EAGAIN;
 	case IS_EMPTY:
 		return -EAGAIN;
@@ -271,7 +132,7 @@ static bool accept_some(struct door *door)
 		/* Relaxed: a figure. */
 		atomic_fetch_add_explicit(&acceptor->n_accepted, 1, memory_order_relaxed);
 		if (weft__hand_over(acceptor, fd, &peer.any, size) < 0) {
-			wait_for_resources(acceptor, NULL, -ENOMEM);
+			weft__room_wait_for_resources(acceptor, NULL, -ENOMEM);
 			return false;
 		}
 	}
@@ -285,7 +146,7 @@ static void ask_for_help(struct acceptor *acceptor)
 	size_t next = (size_t)(acceptor - server->acceptors) + 1;
 
 	if (server->n_acceptors > 1 && server->listener.n_copies == 1)
-		send_look(&server->acceptors[next % server->n_acceptors]);
+		weft__acceptor_send_look(&server->acceptors[next % server->n_acceptors]);
 }
 
 static void on_ready(struct watch *watch, short events)
@@ -294,7 +155,7 @@ static void on_ready(struct watch *watch, short events)
 
 	(void)events; /* whatever it is, accept says what it means */
 	if (door->acceptor->loop->closing)
-		close_doors(
+		weft__acceptor_close_doors(
 			door->acceptor); /* what were begun now would only be cancelled */
 	else if (accept_some(door))
 		ask_for_help(door->acceptor);
@@ -339,7 +200,7 @@ void weft__server_accept_the_last(weft_server *server)
 
 	for (size_t i = 0; i < n; i++) {
 		for (int tries = 0; tries < LAST_TRIES; tries++) {
-			if (!take_place(server))
+			if (!weft__room_take(server))
 				return;
 			fd = accept_last(server, i, &peer, &size);
 			if (fd >= 0) {
@@ -347,7 +208,7 @@ void weft__server_accept_the_last(weft_server *server)
 				(void)weft__hand_in(server, fd, &peer.any, size);
 				continue;
 			}
-			give_place(server);
+			weft__room_give_back(server);
 			if (judge(-fd) != IS_GONE)
 				break;
 		}
@@ -361,16 +222,21 @@ static void look_again(struct acceptor *acceptor)
 	if (acceptor->has_stopped || acceptor->loop->closing)
 		return;
 	loop_remove_timer(&acceptor->retry);
-	end_waiting(acceptor);
+	weft__room_end_waiting(acceptor);
 	r = open_doors(acceptor);
 	if (r < 0) {
-		wait_for_resources(acceptor, NULL, r);
+		weft__room_wait_for_resources(acceptor, NULL, r);
 		return;
 	}
 	for (size_t i = 0; i < acceptor->n_doors && acceptor->doors[i].is_open; i++)
 		if (accept_some(&acceptor->doors[i]))
 			ask_for_help(acceptor);
 	look_at_foreign(acceptor);
+}
+
+static void on_retry_time(void *arg)
+{
+	look_again(arg);
 }
 
 /* ---- Beginning and end ---- */
@@ -384,8 +250,8 @@ static void stop(struct acceptor *acceptor)
 		return;
 	acceptor->has_stopped = true;
 	weft__connections_finish(acceptor);
-	close_doors(acceptor);
-	end_waiting(acceptor);
+	weft__acceptor_close_doors(acceptor);
+	weft__room_end_waiting(acceptor);
 	loop_remove_timer(&acceptor->retry);
 	weft__handover_stop(acceptor);
 	/* V1 and V2, as for n_live: the last one shares the sockets with the owner alone. */
@@ -429,7 +295,7 @@ int weft__acceptor_start(struct acceptor *acceptor)
 	r = weft__task_new(acceptor->loop, run_acceptor, acceptor, NULL, server->place,
 			   false, &task);
 	if (r < 0) {
-		close_doors(acceptor);
+		weft__acceptor_close_doors(acceptor);
 		return r;
 	}
 	server_hold(server);
@@ -514,7 +380,7 @@ void weft__acceptor_cancel(struct acceptor *acceptor)
 	tell(acceptor, &acceptor->cancel_message);
 }
 
-static void send_look(struct acceptor *acceptor)
+void weft__acceptor_send_look(struct acceptor *acceptor)
 {
 	/* K2 */
 	if (atomic_exchange_explicit(&acceptor->look_sent, true, memory_order_acq_rel))
@@ -527,15 +393,9 @@ static void send_look(struct acceptor *acceptor)
 	weft__server_unhold(acceptor->server);
 }
 
-void weft__server_connection_ended(weft_server *server)
-{
-	give_place(server);
-	wake_waiting(server, RESOURCES_SCARCE);
-}
-
 void weft__acceptor_look_at(struct acceptor *acceptor, int fd)
 {
 	/* Relaxed: K1 and K2 order it. */
 	atomic_store_explicit(&acceptor->foreign_fd, fd, memory_order_relaxed);
-	send_look(acceptor);
+	weft__acceptor_send_look(acceptor);
 }

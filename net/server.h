@@ -58,7 +58,7 @@ struct acceptor {
 	/* ---- Any thread. ---- */
 	alignas(CACHE_LINE) atomic_bool look_sent; /* K1 and K2 of acceptor.c */
 	atomic_int foreign_fd; /* to look at as well; -1: none. Ordered by look_sent */
-	atomic_int waits_for; /* enum scarcity; R1 and R2 of acceptor.c */
+	atomic_int waits_for; /* enum scarcity; R1 and R2 of room.c */
 	atomic_bool is_gone; /* relaxed, a hint: its loop takes nothing any more */
 	_Atomic uint32_t n_connections; /* relaxed: figures */
 	_Atomic uint64_t n_accepted; /* relaxed */
@@ -89,7 +89,7 @@ struct weft_server {
 	/* Set by the owner before its V1. */
 	bool has_no_owner;
 	atomic_uint
-		n_waiting; /* acceptors that wait for something; R1 and R2 of acceptor.c */
+		n_waiting; /* acceptors that wait for something; R1 and R2 of room.c */
 	_Atomic weft_time
 		reported_at; /* relaxed: when trouble with accepting was told of */
 	atomic_uint n_troubles; /* relaxed: since then */
@@ -166,13 +166,27 @@ void weft__acceptor_cancel(struct acceptor *acceptor);
 /* Any thread: look at this socket, too, once. */
 void weft__acceptor_look_at(struct acceptor *acceptor, int fd);
 
-/* Any thread. A connection has ended: there is room for one of those who wait. */
-void weft__server_connection_ended(weft_server *server);
+/* Its loop: nobody is let in until its doors are opened again. */
+void weft__acceptor_close_doors(struct acceptor *acceptor);
+/* Any thread: it opens its doors, if they are closed, and looks who is there. */
+void weft__acceptor_send_look(struct acceptor *acceptor);
 /*
  * The owner's loop: accepts those who have connected until now, before the acceptors are told to
  * stop. As long as there is room; who finds none is turned away with the sockets.
  */
 void weft__server_accept_the_last(weft_server *server);
+
+/* room.c. One connection more, if the limit allows it; given back if none came of it. */
+bool weft__room_take(weft_server *server);
+void weft__room_give_back(weft_server *server);
+/* Any thread. A connection has ended: there is room for one of those who wait. */
+void weft__server_connection_ended(weft_server *server);
+/* On the acceptor's loop: it closes its doors, and looks again when there may be room. */
+void weft__room_wait_for_place(struct acceptor *acceptor);
+/* Something that accepting takes has run out; at that door, if it is one. */
+void weft__room_wait_for_resources(struct acceptor *acceptor, const struct door *door,
+				   int error);
+void weft__room_end_waiting(struct acceptor *acceptor);
 
 /*
  * handover.c. On the acceptor's loop: gives an accepted connection, which is counted in n_live, to
