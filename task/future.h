@@ -12,7 +12,8 @@
  *
  * A waiter is notified once, either because the future settled or not at all: who leaves
  * first takes it off the list. Whoever was taken off by settling will be told, by a
- * message to its loop or a signal to its thread, and must wait for that.
+ * message to its loop or a signal to its thread, and must wait for that. A model of it for
+ * spin is tests/model/future.pml.
  */
 #ifndef WEFT_TASK_FUTURE_H
 #define WEFT_TASK_FUTURE_H
