@@ -118,6 +118,8 @@ struct weft_task {
 	uint8_t stack_class;
 	unsigned search_number; /* cycle.c: the last search that met it */
 	weft_task *search_from, *search_next;
+	bool is_asked; /* wait.c: in its queue, by asked_next */
+	weft_task *asked_next;
 	uint64_t began_at; /* n_resumed then: it has run this task when there are more */
 	weft_fn *fn;
 	void *arg;
@@ -148,6 +150,8 @@ struct tasks {
 	struct stack_call *call;
 	uint64_t n_abandoned;
 	unsigned n_searches; /* of cycle.c */
+	bool is_asking; /* wait.c: somebody empties the queue of those to be asked */
+	weft_task *asked_first, *asked_last;
 };
 
 static inline struct tasks *tasks_of(const weft_loop *loop)

@@ -83,6 +83,38 @@ static void ask_wait(weft_task *task)
 	}
 }
 
+/*
+ * A wait may pass the request on to another task, whose wait may do so, too: that one is queued
+ * instead of asked at once, so that a chain of any length needs no stack.
+ */
+static void ask(weft_task *task)
+{
+	struct tasks *tasks = tasks_of(task->loop);
+
+	if (tasks->is_asking) {
+		if (task->is_asked)
+			return;
+		task->is_asked = true;
+		task->asked_next = NULL;
+		if (tasks->asked_first)
+			tasks->asked_last->asked_next = task;
+		else
+			tasks->asked_first = task;
+		tasks->asked_last = task;
+		return;
+	}
+	tasks->is_asking = true;
+	ask_wait(task);
+	while (unlikely(tasks->asked_first)) {
+		weft_task *next = tasks->asked_first;
+
+		tasks->asked_first = next->asked_next;
+		next->is_asked = false;
+		ask_wait(next);
+	}
+	tasks->is_asking = false;
+}
+
 void weft__request_cancel(weft_task *task, struct scope *scope)
 {
 	bool *pending = scope ? &scope->pending : &task->cancel_pending;
@@ -94,7 +126,7 @@ void weft__request_cancel(weft_task *task, struct scope *scope)
 		*pending = true;
 		task->n_pending++;
 	}
-	ask_wait(task);
+	ask(task);
 }
 
 void weft__put_back(weft_task *task, unsigned told_before)

@@ -1026,3 +1026,28 @@ Test(group, used_wrongly_is_an_assertion)
 	}
 	expect_assertion(begin_outside, NULL, "a group belongs to one");
 }
+
+/* ---- In a chain ---- */
+
+static int hold_the_next(void *arg)
+{
+	int *n_left = arg;
+	struct weft_group group;
+
+	if (--*n_left == 0)
+		return weft_sleep(60 * WEFT_MIN);
+	weft_group_begin(&group);
+	weft_group_spawn(&group, hold_the_next, n_left);
+	return weft_group_end(&group, 0);
+}
+
+TaskTestInOrder(group, inside_many_others_is_cancelled_without_a_deep_stack)
+{
+	int n_left = 2000;
+	weft_task *outermost = start(hold_the_next, &n_left);
+
+	while (n_left > 0)
+		pass_turns(1);
+	weft_task_cancel(outermost, NULL);
+	cr_expect_eq(weft_task_join(outermost), -ECANCELED);
+}
