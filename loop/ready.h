@@ -68,6 +68,15 @@ static inline void ready_push_promised(struct ready *ready, weft_callback *fn, v
 		weft__ready_put_behind(ready, spare);
 }
 
+/*
+ * Puts {fn, arg} before all others, into the slot that the caller was promised. What runs next,
+ * runs that.
+ */
+static inline void ready_push_next(struct ready *ready, weft_callback *fn, void *arg)
+{
+	ready->slots[--ready->head & ready->mask] = (struct ready_slot){ fn, arg };
+}
+
 /* Queues a handle; it is HANDLE_READY or HANDLE_BEHIND afterwards. */
 static inline void ready_push_handle(struct ready *ready, struct handle *handle)
 {

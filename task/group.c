@@ -138,6 +138,18 @@ void weft__group_child_ended(struct group *group, weft_task *child)
 		weft__unpark(group->ending, 0);
 }
 
+/* Return: the child, or NULL if it has ended by that. */
+static weft_task *run_eagerly(weft_task *child)
+{
+	bool ended;
+
+	child->references++;
+	weft__task_run_eagerly(child);
+	ended = child->state == TASK_DONE;
+	weft__task_unref(child);
+	return ended ? NULL : child;
+}
+
 static weft_task *spawn(struct group *group, weft_fn *fn, void *arg,
 			const struct weft_spawn_options *options, const void *place,
 			const char *function)
@@ -164,7 +176,7 @@ static weft_task *spawn(struct group *group, weft_fn *fn, void *arg,
 	list_push_back(&group->children, &child->sibling);
 	if (is_over(group) || group->passed)
 		(void)weft_task_cancel(child, NULL);
-	return child;
+	return unlikely(options && options->eager) ? run_eagerly(child) : child;
 }
 
 __attribute__((noinline)) weft_task *weft_group_spawn(struct weft_group *group,

@@ -7,6 +7,10 @@
  *
  * A task that suspends switches straight to the next one of this turn, if that is what
  * comes next and no look is due; else back to the loop's own stack.
+ *
+ * An eager task runs inside the call that spawns it. Who spawned it is queued first of all, so
+ * that it is what comes next when the eager one suspends; in a callback, which lies on the loop's
+ * own stack, an entry that is no task leads back there. So suspending knows nothing of it.
  */
 #include "loop/control.h"
 #include "task/switch.h"
@@ -37,6 +41,12 @@ enum {
 	NEAR_AHEAD = 3,
 	AHEAD_FROM = 32, /* so many ready tasks may be too many for the first cache */
 };
+
+/*
+ * So many eager tasks within each other. Each has a stack of its own, so one that spawns itself
+ * eagerly would else take all memory instead of overflowing a stack.
+ */
+enum { EAGER_MAX = 64 };
 
 /*
  * What follows is known, so its memory is fetched while others run: first the block, then, when
@@ -174,6 +184,41 @@ void weft__resume(void *arg)
 		weft__watch_stretch(task, resume);
 	else
 		resume(task);
+}
+
+/* Between two tasks: `me` is queued, or will be. */
+static void switch_over(struct tasks *tasks, weft_task *me, weft_task *next)
+{
+	about_to_run(next);
+	tasks->leaving = me;
+	fibre_leave(&me->fibre, &next->fibre);
+	(void)switch_stacks(&me->sp, next->sp, next);
+	arrived(me);
+}
+
+void weft__task_run_eagerly(weft_task *task)
+{
+	weft_task *me = task_current();
+	struct tasks *tasks = tasks_of(task->loop);
+	struct ready *ready = &task->loop->ready;
+
+	/* A callback has no slot of its own to be found again by. */
+	if (tasks->n_eager >= EAGER_MAX || (!me && weft__ready_reserve(ready) < 0)) {
+		weft__make_ready(task);
+		return;
+	}
+	tasks->n_eager++;
+	if (me) {
+		me->state = TASK_READY;
+		ready_push_next(ready, weft__resume, me);
+		switch_over(tasks, me, task);
+	} else {
+		ready_push_next(ready, weft__ready_nothing, NULL);
+		resume(task);
+		ready->head++;
+		weft__ready_release(ready);
+	}
+	tasks->n_eager--;
 }
 
 static inline void make_ready(weft_loop *loop, weft_task *task)

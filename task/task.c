@@ -165,7 +165,7 @@ static inline void clear(weft_task *task)
 	memset((char *)task + FROM + N * PIECE, 0, REST);
 }
 
-static void begin(weft_task *task, weft_fn *fn, void *arg, const void *place)
+static void begin(weft_task *task, weft_fn *fn, void *arg, const void *place, bool eager)
 {
 	weft_loop *loop = task->loop;
 
@@ -181,7 +181,10 @@ static void begin(weft_task *task, weft_fn *fn, void *arg, const void *place)
 	list_push_back(&tasks_of(loop)->alive, &task->link);
 	atomic_store_explicit(&loop->n_tasks, tasks_alive(loop) + 1,
 			      memory_order_relaxed);
-	weft__make_ready(task);
+	if (unlikely(eager))
+		task->state = TASK_READY;
+	else
+		weft__make_ready(task);
 	if (unlikely(loop->closing))
 		(void)weft_task_cancel(task,
 				       NULL); /* it begins, and its first wait says so */
@@ -215,7 +218,7 @@ int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
 		}
 		arg = memcpy(copy, arg, options->copy_arg_bytes);
 	}
-	begin(task, fn, arg, place);
+	begin(task, fn, arg, place, options && options->eager);
 	task->references = keep;
 	task->copied_arg = copy;
 	if (options && options->name)
@@ -241,9 +244,13 @@ __attribute__((noinline)) int weft_spawn_with(weft_fn *fn, void *arg,
 			-EINVAL, "weft_spawn_with(): set the reserved options to zero");
 	r = weft__task_new(loop, fn, arg, options, __builtin_return_address(0),
 			   out != NULL, &task);
-	if (r == 0 && out)
+	if (r < 0)
+		return r;
+	if (out)
 		*out = task;
-	return r;
+	if (unlikely(options && options->eager))
+		weft__task_run_eagerly(task);
+	return 0;
 }
 
 __attribute__((noinline)) int weft_spawn(weft_fn *fn, void *arg, weft_task **out)

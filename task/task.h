@@ -148,6 +148,7 @@ struct tasks {
 	struct list called; /* local futures that had done-callbacks, by called_link */
 	weft_task *leaving; /* who switched to the running task; NULL: the loop */
 	struct stack_call *call;
+	unsigned n_eager; /* spawns that wait for an eager task's first wait */
 	uint64_t n_abandoned;
 	unsigned n_searches; /* of cycle.c */
 	bool is_asking; /* wait.c: somebody empties the queue of those to be asked */
@@ -245,12 +246,14 @@ static inline void set_timeouts(weft_task *me)
 /* ---- Tasks ---- */
 
 /*
- * Makes a task and queues it; `place` is who asked for it. One reference for the caller
- * if `keep`, none otherwise.
+ * Makes a task and queues it, unless it is to be eager; `place` is who asked for it. One reference
+ * for the caller if `keep`, none otherwise.
  */
 int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
 		   const struct weft_spawn_options *options, const void *place, bool keep,
 		   weft_task **out);
+/* Runs an eager task up to its first wait, and comes back; it may be gone then. */
+void weft__task_run_eagerly(weft_task *task);
 void weft__task_unref(weft_task *task);
 /* Of a task that has ended: a failure that no future, group or joiner will tell is reported. */
 void weft__task_report_unseen(const weft_task *task);

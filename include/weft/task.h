@@ -181,12 +181,15 @@ WEFT_API WEFT_MUST_CHECK int weft_loop_run_until(weft_loop *loop, weft_future *f
  * @stack_bytes:    address space of the stack (256 KiB, 64 KiB of it guard)
  * @copy_arg_bytes: if not 0, so many bytes at arg are copied, and the task gets the address of
  *                  the copy, which goes with it
+ * @eager:          run at once, inside the call that spawns it, up to the first wait or the end;
+ *                  one that is nested too deeply (64 eager tasks) is queued as usual
  */
 struct weft_spawn_options {
 	const char *name;
 	size_t stack_bytes;
 	size_t copy_arg_bytes;
-	uintptr_t reserved[5];
+	bool eager;
+	uintptr_t reserved[4];
 };
 
 /**
