@@ -66,6 +66,7 @@ void weft__loop_report_open(weft_loop *loop, struct open_object *object)
 	weft__report(WEFT_WARNING, &like, "loop \"%s\" was closed with %s still open",
 		     loop->name, object->what);
 	loop_untrack(object);
+	loop->n_left_open++;
 }
 
 static void report_open(weft_loop *loop)

@@ -131,6 +131,7 @@ struct weft_loop {
 	size_t n_foreign; /* waits that something else may end: it waits if nothing is due
 			   */
 	struct list open; /* struct open_object, by link */
+	size_t n_left_open; /* how many of these were reported at the end */
 	struct list flushes; /* struct loop_flush, by link */
 	struct list attached; /* struct loop_attachment, by link */
 	struct list signals; /* struct signal_handler, by link */

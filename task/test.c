@@ -31,6 +31,27 @@ static void use_test_clock(weft_loop *loop, uint64_t seed)
 	loop->shuffle = seed ? state_of_seed(seed) : 0;
 }
 
+static _Thread_local uint64_t running_seed;
+
+uint64_t weft_test_seed(void)
+{
+	return running_seed;
+}
+
+/* Nothing may be left; what there is has been reported. */
+static int close_all(weft_runner *runner)
+{
+	weft_loop *loop = weft_loop_ref(weft_runner_loop(runner));
+	int r = weft_runner_close(runner);
+
+	if (r == 0 && loop->n_left_open)
+		r = weft_error_set(-EBUSY,
+				   "the test left %zu things open, which reports name",
+				   loop->n_left_open);
+	weft_loop_unref(loop);
+	return r;
+}
+
 static int run_once(weft_fn *fn, void *arg, uint64_t seed)
 {
 	struct weft_run_options options = { .keep_signals = true };
@@ -42,20 +63,24 @@ static int run_once(weft_fn *fn, void *arg, uint64_t seed)
 	if (r < 0)
 		return r;
 	use_test_clock(weft_runner_loop(runner), seed);
+	running_seed = seed;
 	r = weft_runner_run(runner, fn, arg);
 	error = weft__error_take(r);
-	closed = weft_runner_close(runner);
+	closed = close_all(runner);
+	running_seed = 0;
+	if (r >= 0 && closed < 0)
+		return closed;
 	weft__error_give(error);
-	return r < 0 ? r : closed < 0 ? closed : r;
+	return r;
 }
 
-static uint64_t first_seed(const struct weft_test_options *options)
+/* Which seeds: those of the options, or the one that somebody wants to see again. */
+static uint64_t first_seed(const struct weft_test_options *options, int *n)
 {
 	const char *text = getenv("WEFT_SEED");
 
-	if (options->seed)
-		return options->seed;
-	return text ? strtoull(text, NULL, 0) : 0;
+	*n = text || !options->n_seeds ? 1 : options->n_seeds;
+	return text ? strtoull(text, NULL, 0) : options->seed;
 }
 
 int weft_test_run(weft_fn *fn, void *arg, const struct weft_test_options *options)
@@ -71,8 +96,7 @@ int weft_test_run(weft_fn *fn, void *arg, const struct weft_test_options *option
 		return weft_error_set(
 			-EINVAL, "weft_test_run(): the options are not valid: set all "
 				 "fields that you do not use to zero");
-	seed = first_seed(options);
-	n = options->n_seeds ? options->n_seeds : 1;
+	seed = first_seed(options, &n);
 	for (int i = 0; i < n && r >= 0; i++) {
 		if (options->fail_allocation)
 			weft__fail_allocation(options->fail_allocation);
