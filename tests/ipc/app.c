@@ -133,8 +133,13 @@ static int tell_program(void)
 	struct weft__program running;
 	int r = weft__program_open(&running, NULL);
 
-	say("program %s", r == 0 ? running.path : weft_error_text(r));
-	return r < 0;
+	if (r < 0) {
+		say("no program: %s", weft_error_text(r));
+		return 1;
+	}
+	say("program %s", running.path);
+	weft__program_close(&running);
+	return 0;
 }
 
 /* ---- Settings ---- */
