@@ -119,7 +119,7 @@ static ssize_t try_receive(struct end *end)
 
 static void send_to(const struct end *end, const char *text)
 {
-	cr_assert_eq(send(end->peer, text, strlen(text), 0), strlen(text));
+	cr_assert_eq(send(end->peer, text, strlen(text), 0), (ssize_t)strlen(text));
 }
 
 static void look(void)
