@@ -384,7 +384,9 @@ static void expect_stuck(void)
 	cr_expect(strstr(text, ": asleep in a system call\n      ") ||
 			  strstr(text, "without a step for "),
 		  "%s", text);
-	cr_expect(strstr(text, "\n      blocking_callback"), "%s", text);
+	/* By the stack pointer alone the sanitizer's frames, which come first, lead astray. */
+	if (!test_build_is("asan"))
+		cr_expect(strstr(text, "\n      blocking_callback"), "%s", text);
 	cr_expect(strstr(text, "\n      weft_loop_run"), "%s", text);
 }
 
