@@ -7,7 +7,9 @@
 
 enum {
 	TRIES = 10, /* before it sleeps */
-	PAUSES_MAX = 64, /* between two tries */
+	/* Between two tries: at first as long as the holder needs for a few more steps. */
+	PAUSES_MIN = 8,
+	PAUSES_MAX = 128,
 };
 
 /* A look that leaves the cache line where it is, then a try. */
@@ -25,7 +27,7 @@ static bool try_to_take(struct short_lock *lock)
 
 void weft__short_lock_wait(struct short_lock *lock)
 {
-	int n_pauses = 1;
+	int n_pauses = PAUSES_MIN;
 
 	for (int i = 0; i < TRIES; i++) {
 		for (int k = 0; k < n_pauses; k++)

@@ -49,7 +49,8 @@ static const struct bench_case cases[] = {
 		.n = FEW,
 		.floor = floor_channel_threads,
 		.weft = ours_channel_loops,
-		.figures = { RATE(51), CPU(39) },
+		.figures = { { .unit = "M/s", .reference = 51, .more_is_better = true },
+			     CPU(39) },
 	},
 	{
 		.name = "two loops, one CPU",
