@@ -67,6 +67,13 @@ void weft__task_report_unseen(const weft_task *task)
 		report_failure(task);
 }
 
+void weft__task_give_up(weft_task *task)
+{
+	weft__task_report_unseen(task);
+	release_extras(task);
+	task->state = TASK_FREE;
+}
+
 void weft__task_unref(weft_task *task)
 {
 	if (--task->references > 0)

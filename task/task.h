@@ -257,6 +257,8 @@ void weft__task_run_eagerly(weft_task *task);
 void weft__task_unref(weft_task *task);
 /* Of a task that has ended: a failure that no future, group or joiner will tell is reported. */
 void weft__task_report_unseen(const weft_task *task);
+/* One that has ended, at the end of its loop: whoever still holds it cannot ask it any more. */
+void weft__task_give_up(weft_task *task);
 /* The running task has returned: tells everybody. Its stack may run the next one. */
 void weft__task_end(weft_task *task);
 /* The name, also that of the function if it was given none. */

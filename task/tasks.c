@@ -74,15 +74,15 @@ static void copy_slab(const struct slab *slab, void *arg)
 		    atomic_load_explicit(&slab->n_cut, memory_order_relaxed));
 }
 
-static void report_unseen_in(const struct slab *slab)
+static void give_up_in(const struct slab *slab)
 {
 	size_t n = atomic_load_explicit(&slab->n_cut, memory_order_relaxed);
 
 	for (size_t i = 0; i < n; i++) {
-		const weft_task *task = weft__slab_block(slab, i, sizeof(*task));
+		weft_task *task = weft__slab_block(slab, i, sizeof(*task));
 
 		if (task->state == TASK_DONE)
-			weft__task_report_unseen(task);
+			weft__task_give_up(task);
 	}
 }
 
@@ -90,7 +90,7 @@ static void report_unseen_in(const struct slab *slab)
  * Whoever still holds a task that has ended never asked for its result, and now cannot. Without
  * the lock while a report is sent: its hook may want a dump.
  */
-static void report_unseen(weft_loop *loop)
+static void give_up_unseen(weft_loop *loop)
 {
 	struct slab_copy copy = { .loop = loop };
 
@@ -100,7 +100,7 @@ static void report_unseen(weft_loop *loop)
 		weft__slab_each(copy_slab, &copy);
 		if (!copy.found)
 			return;
-		report_unseen_in(&copy.slab);
+		give_up_in(&copy.slab);
 	}
 }
 
@@ -109,7 +109,7 @@ static void close_tasks(weft_loop *loop)
 	struct tasks *tasks = tasks_of(loop);
 
 	weft__future_drop_callbacks(loop);
-	report_unseen(loop);
+	give_up_unseen(loop);
 	if (!tasks->n_abandoned) /* what abandoned tasks can reach is kept, their stacks
 				    included */
 		weft__stack_pool_fini(&tasks->pool);
