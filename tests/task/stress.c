@@ -453,6 +453,8 @@ static int tangle_all(void *arg)
 	for (int i = 0; i < N_TASKS; i++) {
 		world.holder[i] = world.wanted_lock[i] = -1;
 		tasks[i] = start(tangle, (void *)(intptr_t)i);
+		/* Each ring is told with names: given ones need no look at the symbols. */
+		weft_task_set_name(tasks[i], "tangle");
 		world.futures[i] = weft_future_ref(weft_task_future(tasks[i]));
 	}
 	for (int i = 0; i < N_TASKS; i++)
