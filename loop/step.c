@@ -22,7 +22,8 @@ void weft__step_init(weft_loop *loop, const struct weft_loop_options *options)
 	loop->slow_step_ns = options->slow_step_ns ? options->slow_step_ns : DEFAULT_SLOW;
 }
 
-void weft__step_ended(weft_loop *loop, weft_time began, const void *name_of)
+/* A callback that began then has ended: if it was slow it is told to be `name_of`. */
+static void step_ended(weft_loop *loop, weft_time began, const void *name_of)
 {
 	weft_time took = weft__clock() - began;
 	struct weft_report like = { .loop = loop };
@@ -63,7 +64,19 @@ void weft__step_call_slot(weft_loop *loop, const struct ready_slot *slot)
 
 	slot->fn(slot->arg);
 	if (name_of)
-		weft__step_ended(loop, began, name_of);
+		step_ended(loop, began, name_of);
+}
+
+void weft__step_call_post(weft_loop *loop, struct context *context, weft_callback *fn,
+			  void *arg)
+{
+	weft_time began = weft__clock();
+
+	if (context)
+		weft__context_call(context, fn, arg);
+	else
+		fn(arg);
+	step_ended(loop, began, (const void *)(uintptr_t)fn);
 }
 
 void weft__step_report_dropped(weft_loop *loop, const struct handle *handle,

@@ -18,8 +18,9 @@ void weft__step_init(weft_loop *loop, const struct weft_loop_options *options);
 /* Runs an entry of the ready queue. */
 void weft__step_call_slot(weft_loop *loop, const struct ready_slot *slot);
 
-/* A callback that began then has ended: if it was slow it is told to be `name_of`. */
-void weft__step_ended(weft_loop *loop, weft_time began, const void *name_of);
+/* Runs what was posted, in its context, if it has one. */
+void weft__step_call_post(weft_loop *loop, struct context *context, weft_callback *fn,
+			  void *arg);
 
 static inline bool step_is_slow(const weft_loop *loop, weft_time took)
 {

@@ -117,10 +117,8 @@ static void run_post(weft_loop *loop, struct handle *handle)
 	weft_callback *fn = handle->fn;
 	void *arg = handle->arg;
 	struct context *context = handle->context;
-	weft_time began = 0; /* in debug mode, of a user's */
+	bool is_watched = unlikely(loop->is_debug) && handle->kind != HANDLE_DIRECT;
 
-	if (unlikely(loop->is_debug) && handle->kind != HANDLE_DIRECT)
-		began = weft__clock();
 	/* H3, too: whoever sees this handle run knows that the one before has ended. */
 	atomic_store_explicit(&loop->running_post, handle, memory_order_release);
 	/* H2: a canceller that comes too late sees running_post; pairs with its acquire.
@@ -139,12 +137,12 @@ static void run_post(weft_loop *loop, struct handle *handle)
 	else if (handle_is_done(handle))
 		finish_done(loop, handle);
 	/* It may free the handle. */
-	if (unlikely(context))
+	if (unlikely(is_watched))
+		weft__step_call_post(loop, context, fn, arg);
+	else if (unlikely(context))
 		weft__context_call(context, fn, arg);
 	else
 		fn(arg);
-	if (unlikely(began))
-		weft__step_ended(loop, began, (const void *)(uintptr_t)fn);
 }
 
 void weft__loop_run_posts(weft_loop *loop)
