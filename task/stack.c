@@ -178,6 +178,7 @@ void weft__stack_pool_init(struct stack_pool *pool, weft_loop *loop)
 		class->stride = (size_t)STACK_MIN << i;
 		class->next_slab = MAX(SLAB_FIRST, class->stride);
 		class->slab = NULL;
+		list_init(&class->bare);
 		list_init(&class->free);
 	}
 }
@@ -236,6 +237,7 @@ static struct slab *new_slab(struct stack_pool *pool, struct stack_class *class)
 	slab->stride = class->stride;
 	slab->guard = STACK_GUARD;
 	slab->n_stacks = class->next_slab / class->stride;
+	list_init(&slab->bare_link);
 	atomic_init(&slab->n_cut, 0);
 	pthread_mutex_lock(&slabs_lock);
 	list_push_back(&weft__slabs, &slab->link);
@@ -276,6 +278,42 @@ void weft__stack_commit(struct stack_pool *pool, int index)
 
 	/* K1: releases the block that lies there to a reader on another thread, K2. */
 	atomic_store_explicit(&slab->n_cut, n + 1, memory_order_release);
+}
+
+/* ---- Bare stacks ---- */
+
+static_assert(SLAB_LARGEST / STACK_MIN == SLAB_STACKS_MAX, "a bit for each");
+
+void weft__stack_lay_bare(struct stack_pool *pool, int index, struct slab *slab,
+			  const void *block)
+{
+	size_t n = (size_t)((const char *)block - slab->base) / slab->stride;
+
+	slab->bare[n / 64] |= 1ull << (n % 64);
+	if (!list_is_linked(&slab->bare_link))
+		list_push_back(&pool->classes[index].bare, &slab->bare_link);
+}
+
+void *weft__stack_dress(struct stack_pool *pool, int index, size_t block_bytes,
+			struct slab **out)
+{
+	struct list *first = pool->classes[index].bare.next;
+	struct slab *slab;
+	size_t word = 0, n;
+
+	if (first == &pool->classes[index].bare)
+		return NULL;
+	slab = list_entry(first, struct slab, bare_link);
+	while (!slab->bare[word])
+		word++;
+	n = word * 64 + (size_t)__builtin_ctzll(slab->bare[word]);
+	slab->bare[word] &= slab->bare[word] - 1;
+	while (word < ARRAY_SIZE(slab->bare) && !slab->bare[word])
+		word++;
+	if (word == ARRAY_SIZE(slab->bare))
+		list_unlink(&slab->bare_link);
+	*out = slab;
+	return weft__slab_block(slab, n, block_bytes);
 }
 
 /* ---- Finding ---- */

@@ -7,7 +7,8 @@
  * A slab is one mapping, cut into stacks of one size; sizes are powers of two. The first
  * slab of a size is 1 MiB, each further one twice as large up to 64 MiB. Memory is
  * touched when a stack is first used, one page for a task that only waits, and a stack
- * that is free again is the next to be taken, because it is warm.
+ * that is free again is the next to be taken, because it is warm. One that stays free gives
+ * its memory back (trim.c) and is bare: only its guard is left.
  *
  * The guard is 64 KiB, so that a frame smaller than that cannot step over it; larger ones
  * are built with -fstack-clash-protection, which touches every page. Guards are
@@ -38,6 +39,7 @@ enum {
 	STACK_COLOURS = 8,
 	STACK_COLOUR_BYTES = 4 * CACHE_LINE, /* from one to the next */
 	STACK_CLASS_DEFAULT = 1, /* that of STACK_DEFAULT */
+	SLAB_STACKS_MAX = 512, /* of 128 KiB in 64 MiB */
 };
 
 struct slab {
@@ -48,6 +50,8 @@ struct slab {
 	size_t guard;
 	size_t n_stacks; /* how many it holds */
 	size_t n_guarded; /* their guards are there; loop thread */
+	struct list bare_link; /* in class->bare, while it has bare stacks */
+	uint64_t bare[SLAB_STACKS_MAX / 64]; /* a bit for each stack without a block */
 	/* Release when a stack is cut, acquire by a reader on another thread (K1, K2). */
 	atomic_size_t n_cut;
 };
@@ -60,10 +64,13 @@ struct stack_class {
 	size_t next_slab; /* bytes of the next slab */
 	struct slab *slab; /* the one being cut; NULL: none */
 	struct list free; /* tasks, by their link, warmest first */
+	struct list bare; /* slabs, by bare_link */
 };
 
 struct stack_pool {
 	weft_loop *loop;
+	uint32_t epoch; /* counts trim.c's looks; 0: it does not look */
+	bool is_trimming; /* a look goes on, in steps */
 	struct stack_class classes[STACK_CLASSES];
 };
 
@@ -83,6 +90,15 @@ int weft__stack_class(size_t stack_bytes);
  */
 int weft__stack_cut(struct stack_pool *pool, int index, size_t block_bytes, void **block);
 void weft__stack_commit(struct stack_pool *pool, int index);
+
+/*
+ * The stack of this block has given its memory back, block included; and one of those is to be
+ * used again: the place of its block, with the slab, or NULL if there is none.
+ */
+void weft__stack_lay_bare(struct stack_pool *pool, int index, struct slab *slab,
+			  const void *block);
+void *weft__stack_dress(struct stack_pool *pool, int index, size_t block_bytes,
+			struct slab **slab);
 
 /* The stack's lowest usable byte, from its slab and any address on it. */
 char *weft__stack_low(const struct slab *slab, const void *address);

@@ -35,11 +35,14 @@ static void release_extras(weft_task *task)
 static void recycle(weft_task *task)
 {
 	struct tasks *tasks = tasks_of(task->loop);
+	uint32_t epoch;
 
 	if (unlikely(task->error || task->reason || task->value || task->future ||
 		     task->copied_arg || task->carrier.context))
 		release_extras(task);
 	task->state = TASK_FREE;
+	epoch = tasks->pool.epoch;
+	task->freed_at = likely(epoch) ? epoch : weft__trim_wake(task->loop);
 	list_push_front(&tasks->pool.classes[task->stack_class].free, &task->link);
 }
 
@@ -112,33 +115,44 @@ void weft__task_end(weft_task *task)
 
 /* ---- Making ---- */
 
-static int new_block(weft_loop *loop, int class, weft_task **out)
+static void lay_out(weft_loop *loop, int class, struct slab *slab, weft_task *task)
 {
-	struct tasks *tasks = tasks_of(loop);
-	const struct slab *slab;
-	weft_task *task;
-	void *block;
-	char *low;
-	int r = weft__ready_reserve(&loop->ready); /* kept as long as the block exists */
+	char *low = weft__stack_low(slab, task);
 
-	if (r < 0)
-		return r;
-	r = weft__stack_cut(&tasks->pool, class, sizeof(*task), &block);
-	if (r < 0) {
-		weft__ready_release(&loop->ready);
-		return r;
-	}
-	task = memset(block, 0, sizeof(*task));
+	memset(task, 0, sizeof(*task));
 	task->loop = loop;
+	task->slab = slab;
 	task->stack_class = (uint8_t) class;
 	handle_init(&task->spare, HANDLE_DIRECT, weft__resume, task);
 	task->spare.loop = loop;
 	task->sp = weft__switch_prepare(task, weft__task_main);
-	weft__stack_commit(&tasks->pool, class);
-	slab = tasks->pool.classes[class].slab;
-	low = weft__stack_low(slab, task);
 	fibre_init(&task->fibre, low, (size_t)((char *)task - low));
-	*out = task;
+}
+
+/* On a stack that was trimmed, or else on a new one. */
+static int new_block(weft_loop *loop, int class, weft_task **out)
+{
+	struct stack_pool *pool = &tasks_of(loop)->pool;
+	struct slab *slab;
+	void *block;
+	int r = weft__ready_reserve(&loop->ready); /* kept as long as the block exists */
+
+	if (r < 0)
+		return r;
+	block = weft__stack_dress(pool, class, sizeof(weft_task), &slab);
+	if (block) {
+		lay_out(loop, class, slab, block);
+		*out = block;
+		return 0;
+	}
+	r = weft__stack_cut(pool, class, sizeof(weft_task), &block);
+	if (r < 0) {
+		weft__ready_release(&loop->ready);
+		return r;
+	}
+	lay_out(loop, class, pool->classes[class].slab, block);
+	weft__stack_commit(pool, class);
+	*out = block;
 	return 0;
 }
 

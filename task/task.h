@@ -116,8 +116,7 @@ struct weft_task {
 	struct list link;
 	struct list sibling; /* in group->children */
 	uint8_t stack_class;
-	unsigned search_number; /* cycle.c: the last search that met it */
-	weft_task *search_from, *search_next;
+	uint32_t freed_at; /* pool->epoch, while it is free */
 	bool is_asked; /* wait.c: in its queue, by asked_next */
 	weft_task *asked_next;
 	uint64_t began_at; /* n_resumed then: it has run this task when there are more */
@@ -129,6 +128,9 @@ struct weft_task {
 	struct handle spare; /* queues it when the ready ring is full */
 	struct fibre fibre;
 	char name[TASK_NAME_BYTES];
+	struct slab *slab; /* that its stack is cut from */
+	unsigned search_number; /* cycle.c: the last search that met it */
+	weft_task *search_from, *search_next;
 };
 
 /* A call that a task wants to have made on the thread's own stack. */
@@ -144,6 +146,7 @@ struct tasks {
 	void *sp; /* of the loop's own stack, while a task runs */
 	struct fibre fibre;
 	struct stack_pool pool;
+	struct handle trim; /* trim.c: the next look at free stacks */
 	struct list alive; /* by link: all that have not ended */
 	struct list called; /* local futures that had done-callbacks, by called_link */
 	weft_task *leaving; /* who switched to the running task; NULL: the loop */
@@ -252,6 +255,15 @@ static inline void set_timeouts(weft_task *me)
 int weft__task_new(weft_loop *loop, weft_fn *fn, void *arg,
 		   const struct weft_spawn_options *options, const void *place, bool keep,
 		   weft_task **out);
+/* ---- Trimming ---- */
+
+/* A stack is free, and nobody looks after them: from now on the loop does. Return: its stamp. */
+uint32_t weft__trim_wake(weft_loop *loop);
+/* One look, on the loop's own stack. */
+void weft__trim_tick(weft_loop *loop);
+
+/* ---- Running and ending ---- */
+
 /* Runs an eager task up to its first wait, and comes back; it may be gone then. */
 void weft__task_run_eagerly(weft_task *task);
 void weft__task_unref(weft_task *task);
