@@ -428,46 +428,57 @@ Test(loops, picks_avoid_one_that_is_blocked)
 	cr_expect_eq(weft_loops_close(loops), 0);
 }
 
-/* Looks at a loop whenever the control thread has. */
+/*
+ * Looks at a loop whenever the control thread has, by the control thread's clock: by another one
+ * it would be wrong whenever that thread is kept waiting between two looks.
+ */
 struct judge {
 	struct control_ticker ticker;
 	weft_loop *loop;
-	_Atomic weft_time began; /* to run */
-	atomic_int n_looks; /* since then */
+	atomic_int n_looks;
+	atomic_bool judges; /* from now on it must not be blocked for a while */
+	_Atomic weft_time first_look; /* since then; 0: there was none */
 	atomic_bool too_early;
 };
 
 static weft_time look_at_loop(struct control_ticker *ticker, weft_time now)
 {
 	struct judge *judge = container_of(ticker, struct judge, ticker);
-	weft_time began = atomic_load(&judge->began);
 
-	if (!began)
-		return now;
-	if (atomic_load(&judge->loop->blocked) && weft__clock() - began < 10 * WEFT_MSEC)
-		atomic_store(&judge->too_early, true);
 	atomic_fetch_add(&judge->n_looks, 1);
+	if (!atomic_load(&judge->judges))
+		return now;
+	if (!atomic_load(&judge->first_look))
+		atomic_store(&judge->first_look, now);
+	if (atomic_load(&judge->loop->blocked) &&
+	    now - atomic_load(&judge->first_look) < 10 * WEFT_MSEC)
+		atomic_store(&judge->too_early, true);
 	return now;
 }
 
-static void judge_a_new_loop(void)
+static void await_looks(struct judge *judge, int n)
+{
+	atomic_store(&judge->n_looks, 0);
+	wait_for(&judge->n_looks, n);
+}
+
+Test(loops, that_begin_to_run_are_not_blocked_since_long_ago)
 {
 	struct judge judge = { .ticker = { .tick = look_at_loop } };
 
 	cr_assert_eq(weft_loop_new(NULL, &judge.loop), 0);
 	cr_assert_eq(weft__control_add_ticker(&judge.ticker), 0);
 	weft__control_want_tick(&judge.ticker);
-	atomic_store(&judge.began, weft__clock());
-	cr_assert_eq(weft__loop_enter(judge.loop), 0);
-	wait_for(&judge.n_looks, 20);
-	weft__loop_leave(judge.loop);
-	weft__control_remove_ticker(&judge.ticker);
+	for (int i = 0; i < 10; i++) {
+		await_looks(&judge, 3); /* that it does not run has been seen */
+		atomic_store(&judge.first_look, 0);
+		atomic_store(&judge.judges, true);
+		cr_assert_eq(weft__loop_enter(judge.loop), 0);
+		await_looks(&judge, 20);
+		atomic_store(&judge.judges, false);
+		weft__loop_leave(judge.loop);
+	}
 	cr_expect(!atomic_load(&judge.too_early));
+	weft__control_remove_ticker(&judge.ticker);
 	cr_expect_eq(weft_loop_close(judge.loop), 0);
-}
-
-Test(loops, that_begin_to_run_are_not_blocked_since_long_ago)
-{
-	for (int i = 0; i < 10; i++)
-		judge_a_new_loop();
 }
