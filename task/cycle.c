@@ -12,6 +12,7 @@
  */
 #include "task/cycle.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "task/future.h"
