@@ -3,6 +3,7 @@
  */
 #include "http/request_head.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "http/chunked.h"
