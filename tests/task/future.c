@@ -1,5 +1,5 @@
 /*
- * Futures of one loop; those that threads share are in future_wait.c.
+ * Futures of one loop; those that threads share are in future_threads.c.
  */
 #include "tests/task_test.h"
 
@@ -249,6 +249,96 @@ TaskTest(future, settled_and_its_waiter_cancelled_in_one_turn)
 	}
 }
 
+TaskTest(future, settled_and_its_waiter_cancelled_and_uncancelled_in_one_turn)
+{
+	static const struct {
+		const char *name;
+		int n_requests, after;
+	} cases[] = {
+		{ "one request", 1, 0 },
+		{ "one of two requests", 2, -ECANCELED },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		weft_future *future = new_future();
+		int n_woken = 0, left = cases[i].n_requests - 1;
+		struct observer observer = { future, 1, 1, -1, &n_woken };
+		weft_task *task = start(observe, &observer);
+
+		pass_turns(2);
+		cr_expect_eq(weft_future_set_result(future, NULL, NULL), 0);
+		for (int n = 0; n < cases[i].n_requests; n++)
+			cr_expect(weft_task_cancel(task, NULL));
+		cr_expect_eq(weft_task_uncancel(task), left, "%s", cases[i].name);
+		cr_expect_eq(weft_task_join(task), 0, "%s", cases[i].name);
+		cr_expect_eq(observer.after, cases[i].after, "%s", cases[i].name);
+		weft_future_unref(future);
+	}
+}
+
+TaskTestInOrder(future, wakes_those_who_await_it_in_the_order_of_arrival)
+{
+	enum { N = 10 };
+	weft_future *future = new_future();
+	struct observer observers[N];
+	weft_task *tasks[N];
+	int n_woken = 0;
+
+	for (int i = 0; i < N; i++) {
+		observers[i] = (struct observer){ future, 1, 1, -1, &n_woken };
+		tasks[i] = start(observe, &observers[i]);
+	}
+	pass_turns(2);
+	cr_expect_eq(weft_future_set_result(future, NULL, NULL), 0);
+	pass_turns(1);
+	cr_expect_eq(n_woken, N, "in the next turn");
+	for (int i = 0; i < N; i++) {
+		cr_expect_eq(observers[i].place, i);
+		cr_expect_eq(weft_task_join(tasks[i]), 0);
+	}
+	weft_future_unref(future);
+}
+
+static int count_step(void *arg)
+{
+	(*(int *)arg)++;
+	return 0;
+}
+
+static void settle(weft_future *future, int how)
+{
+	if (how == 0)
+		cr_expect_eq(weft_future_set_result(future, NULL, NULL), 0);
+	else if (how == 1)
+		cr_expect_eq(weft_future_set_error(future, -EIO), 0);
+	else
+		cr_expect(weft_future_cancel(future));
+}
+
+TaskTest(future, that_has_settled_is_awaited_without_a_wait)
+{
+	static const char *const names[] = { "result", "error", "cancellation" };
+
+	for (int how = 0; how < 6; how++) {
+		weft_future *future = NULL;
+		weft_task *self = weft_task_current(), *other;
+		int n_steps = 0, r;
+
+		r = how % 2 ? weft_future_new_shared(&future) : weft_future_new(&future);
+		cr_assert_eq(r, 0);
+		settle(future, how / 2);
+		other = start(count_step, &n_steps);
+		cr_expect(weft_task_cancel(self, NULL));
+		cr_expect_eq(weft_future_await(future), 0, "%s", names[how / 2]);
+		cr_expect_eq(n_steps, 0, "%s: nobody else ran", names[how / 2]);
+		cr_expect_eq(weft_yield(), -ECANCELED, "%s: that waits", names[how / 2]);
+		cr_expect_eq(weft_task_uncancel(self), 0);
+		cr_expect_eq(weft_task_join(other), 0);
+		(void)weft_future_result(future);
+		weft_future_unref(future);
+	}
+}
+
 TaskTest(future, may_be_awaited_again_after_a_cancelled_wait)
 {
 	weft_future *future = new_future();
@@ -325,6 +415,25 @@ TaskTest(task_future, passes_its_cancellation_to_the_task)
 	cr_expect_eq(weft_future_result(future), -ECANCELED);
 	cr_expect(!weft_future_cancel(future));
 	cr_expect_eq(weft_task_join(task), -ECANCELED);
+}
+
+static int await_oneself(void *arg)
+{
+	weft_future *mine = weft_task_future(weft_task_current());
+
+	*(int *)arg = weft_future_await(mine);
+	cr_expect(!weft_future_is_done(mine));
+	return weft_sleep(WEFT_SEC) < 0 ? -EINVAL : 5;
+}
+
+TaskTest(task_future, awaited_by_its_own_task_is_refused_and_the_task_goes_on)
+{
+	int refusal = 0;
+	weft_task *task = start(await_oneself, &refusal);
+
+	cr_expect_eq(weft_future_await(weft_task_future(task)), 0);
+	cr_expect_eq(refusal, -EDEADLK);
+	cr_expect_eq(weft_task_join(task), 5);
 }
 
 TaskTest(task_future, is_settled_by_its_task_alone)

@@ -129,6 +129,42 @@ TaskTestInOrder(done_callback, is_called_in_the_order_of_registration)
 	}
 }
 
+struct adder {
+	struct call call; /* its own */
+	struct call added;
+	weft_future *future;
+};
+
+static void note_and_add(void *arg)
+{
+	struct adder *adder = arg;
+
+	note(&adder->call);
+	add(adder->future, &adder->added, NULL);
+}
+
+TaskTestInOrder(done_callback, added_by_another_one_comes_a_turn_after_it)
+{
+	for (int shared = 0; shared < 2; shared++) {
+		struct calls calls = { .n = 0 };
+		struct adder adder = { { &calls, 0 }, { &calls, 2 }, new_future(shared) };
+		struct call last = { &calls, 1 };
+
+		cr_assert_eq(weft_future_add_done_callback(adder.future, note_and_add,
+							   &adder, NULL),
+			     0);
+		add(adder.future, &last, NULL);
+		cr_expect_eq(weft_future_set_result(adder.future, NULL, NULL), 0);
+		pass_turns(1);
+		cr_expect_eq(calls.n, 2, "%s: those that were there", kind(shared));
+		pass_turns(1);
+		cr_expect_eq(calls.n, 3, "%s", kind(shared));
+		for (int i = 0; i < 3; i++)
+			cr_expect_eq(calls.order[i], i, "%s", kind(shared));
+		weft_future_unref(adder.future);
+	}
+}
+
 struct again {
 	struct weft_handle handle;
 	weft_future *future;

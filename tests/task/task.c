@@ -480,14 +480,21 @@ TaskTest(cancel, again_after_delivery_is_told_again)
 	cr_expect_eq(waits.seen[2], 0);
 }
 
-TaskTest(cancel, of_a_task_that_has_ended_is_refused)
+TaskTest(cancel, of_a_task_that_has_ended_is_refused_and_changes_nothing)
 {
-	int result = 1;
-	weft_task *task = start(return_number, &result);
+	static const int results[] = { 1, 0, -EIO, -ECANCELED };
 
-	pass_turns(2);
-	cr_expect(!weft_task_cancel(task, NULL));
-	cr_expect_eq(weft_task_join(task), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+		int result = results[i];
+		weft_task *task = start(return_number, &result);
+
+		pass_turns(2);
+		cr_expect(!weft_task_cancel(task, "too late"), "%d", result);
+		cr_expect_eq(weft_task_cancelling(task), 0, "%d", result);
+		cr_expect_eq(weft_future_result(weft_task_future(task)), result);
+		cr_expect_eq(weft_task_join(task), result);
+		cr_expect_null(strstr(weft_error_text(result), "too late"), "%d", result);
+	}
 }
 
 static int cancel_self(void *arg)
@@ -508,11 +515,36 @@ TaskTest(cancel, of_oneself_is_told_by_the_next_wait)
 	cr_expect_eq(waits.seen[1], 0);
 }
 
-TaskTest(cancel, does_not_change_what_a_task_returns_that_waits_no_more)
+TaskTest(cancel, of_oneself_as_the_last_act_does_not_change_what_is_returned)
 {
-	struct waits none = { .n = 0, .result = 12 };
+	static const int results[] = { 12, 0, -EIO };
 
-	cr_expect_eq(weft_task_join(start(cancel_self, &none)), 12);
+	for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+		struct waits none = { .n = 0, .result = results[i] };
+
+		cr_expect_eq(weft_task_join(start(cancel_self, &none)), results[i]);
+		cr_expect_eq(requests(), 0, "it is not the joiner's");
+		cr_expect_eq(weft_yield(), 0);
+	}
+}
+
+static int end_on_event(void *arg)
+{
+	int r = weft_event_wait(arg);
+
+	return r < 0 ? r : 9;
+}
+
+TaskTest(cancel, after_the_last_wait_was_served_does_not_change_what_is_returned)
+{
+	struct weft_event event = WEFT_EVENT_INIT;
+	weft_task *task = start(end_on_event, &event);
+
+	pass_turns(2);
+	weft_event_set(&event);
+	cr_expect(weft_task_cancel(task, NULL), "it has not ended yet");
+	cr_expect_eq(weft_task_cancelling(task), 1);
+	cr_expect_eq(weft_task_join(task), 9);
 }
 
 static int tell_reason(void *arg)
@@ -562,6 +594,124 @@ TaskTest(cancel, of_a_task_that_fails_meanwhile_gives_the_failure)
 	cr_expect_eq(weft_task_join(task), -EBADMSG);
 }
 
+static int clean_up_in_vain(void *arg)
+{
+	int *cleaned = arg;
+
+	cr_expect_eq(weft_sleep(WEFT_FOREVER), -ECANCELED);
+	*cleaned = weft_sleep(WEFT_SEC);
+	return weft_error_set(-EIO, "the file could not be closed");
+}
+
+TaskTest(cancel, with_a_failing_clean_up_ends_with_the_failure_of_the_clean_up)
+{
+	int cleaned = 1;
+	weft_task *task = start(clean_up_in_vain, &cleaned);
+	weft_future *future = weft_future_ref(weft_task_future(task));
+
+	pass_turns(2);
+	cr_expect(weft_task_cancel(task, "enough"));
+	cr_expect_eq(weft_task_join(task), -EIO);
+	cr_expect_str_eq(weft_error_text(-EIO), "the file could not be closed");
+	cr_expect_eq(weft_future_result(future), -EIO);
+	cr_expect_eq(cleaned, 0, "the clean-up may wait");
+	weft_future_unref(future);
+}
+
+/* What a task may wait for; the test has the lock, and serves all of it in the end. */
+struct place {
+	struct weft_event event;
+	struct weft_lock lock;
+	weft_future *future;
+	int (*wait)(struct place *place);
+	int seen[3];
+};
+
+static int wait_for_time(struct place *place)
+{
+	(void)place;
+	return weft_sleep(WEFT_SEC);
+}
+
+static int wait_for_event(struct place *place)
+{
+	return weft_event_wait(&place->event);
+}
+
+static int wait_for_lock(struct place *place)
+{
+	int r = weft_lock_acquire(&place->lock);
+
+	if (r == 0)
+		weft_lock_release(&place->lock);
+	return r;
+}
+
+static int wait_for_future(struct place *place)
+{
+	return weft_future_await(place->future);
+}
+
+static int wait_for_task(struct place *place)
+{
+	weft_time second = WEFT_SEC;
+
+	(void)place;
+	return weft_task_join(start(sleep_for, &second));
+}
+
+static const struct {
+	const char *name;
+	int (*wait)(struct place *place);
+} things[] = {
+	{ "time", wait_for_time },   { "event", wait_for_event },
+	{ "lock", wait_for_lock },   { "future", wait_for_future },
+	{ "a task", wait_for_task },
+};
+
+static int swallow_and_live_on(void *arg)
+{
+	struct place *place = arg;
+
+	place->seen[0] = place->wait(place);
+	/* Nobody is told of that: the task does the same again. */
+	place->seen[1] = place->wait(place);
+	place->seen[2] = weft_sleep(WEFT_SEC);
+	return 21;
+}
+
+static void serve(struct place *place)
+{
+	weft_event_set(&place->event);
+	weft_lock_release(&place->lock);
+	cr_expect_eq(weft_future_set_result(place->future, NULL, NULL), 0);
+}
+
+TaskTest(cancel, that_is_swallowed_lets_the_task_live_on_and_wait_again)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(things); i++) {
+		struct place place = { .event = WEFT_EVENT_INIT,
+				       .lock = WEFT_LOCK_INIT,
+				       .wait = things[i].wait,
+				       .seen = { 1, 1, 1 } };
+		weft_task *task;
+
+		cr_assert_eq(weft_future_new(&place.future), 0);
+		cr_assert_eq(weft_lock_acquire(&place.lock), 0);
+		task = start(swallow_and_live_on, &place);
+		pass_turns(3);
+		cr_expect(weft_task_cancel(task, NULL), "%s", things[i].name);
+		pass_turns(5);
+		cr_expect_eq(place.seen[0], -ECANCELED, "%s", things[i].name);
+		cr_expect_eq(place.seen[1], 1, "%s: it waits again", things[i].name);
+		serve(&place);
+		cr_expect_eq(weft_task_join(task), 21, "%s", things[i].name);
+		cr_expect_eq(place.seen[1], 0, "%s", things[i].name);
+		cr_expect_eq(place.seen[2], 0, "%s", things[i].name);
+		weft_future_unref(place.future);
+	}
+}
+
 /* ---- Counting requests ---- */
 
 TaskTest(cancelling, counts_requests_and_uncancel_takes_one_back)
@@ -599,6 +749,19 @@ TaskTest(uncancel, of_one_of_two_before_delivery_leaves_the_other)
 	cr_expect(weft_task_cancel(task, NULL));
 	cr_expect(weft_task_cancel(task, NULL));
 	cr_expect_eq(weft_task_uncancel(task), 1);
+	cr_expect_eq(weft_task_join(task), 0);
+	cr_expect_eq(waits.seen[0], -ECANCELED);
+	cr_expect_eq(waits.seen[1], 0);
+}
+
+TaskTest(uncancel, after_the_wait_was_ended_comes_too_late_for_that_wait)
+{
+	struct waits waits = { .n = 2, .each = WEFT_SEC };
+	weft_task *task = start(wait_in_turn, &waits);
+
+	pass_turns(2);
+	cr_expect(weft_task_cancel(task, NULL));
+	cr_expect_eq(weft_task_uncancel(task), 0, "but it counts");
 	cr_expect_eq(weft_task_join(task), 0);
 	cr_expect_eq(waits.seen[0], -ECANCELED);
 	cr_expect_eq(waits.seen[1], 0);
@@ -699,13 +862,6 @@ TaskTest(join, of_a_task_that_returns_a_value_in_spite_keeps_it)
 	cr_expect_eq(waits.seen[0], -ECANCELED);
 }
 
-static int end_on_event(void *arg)
-{
-	int r = weft_event_wait(arg);
-
-	return r < 0 ? r : 9;
-}
-
 TaskTest(join, of_a_task_that_ended_in_the_same_turn_returns_its_result_first)
 {
 	struct weft_event event = WEFT_EVENT_INIT;
@@ -717,6 +873,24 @@ TaskTest(join, of_a_task_that_ended_in_the_same_turn_returns_its_result_first)
 	/* Ended or not: its result has been decided before the joiner's cancellation. */
 	cr_expect(weft_task_cancel(joiner, NULL));
 	cr_expect_eq(weft_task_join(joiner), 9);
+}
+
+static void raise_flag(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static int schedule_and_end(void *arg)
+{
+	return weft_loop_call_soon(weft_loop_current(), raise_flag, arg, NULL);
+}
+
+TaskTestInOrder(join, returns_after_what_was_ready_when_the_task_ended)
+{
+	bool has_run = false;
+
+	cr_expect_eq(weft_task_join(start(schedule_and_end, &has_run)), 0);
+	cr_expect(has_run, "it was ready first");
 }
 
 static int join_chain(void *arg)
