@@ -201,6 +201,7 @@ void weft__task_run_eagerly(weft_task *task)
 	weft_task *me = task_current();
 	struct tasks *tasks = tasks_of(task->loop);
 	struct ready *ready = &task->loop->ready;
+	typeof(ready->head) base;
 
 	/* A callback has no slot of its own to be found again by. */
 	if (tasks->n_eager >= EAGER_MAX || (!me && weft__ready_reserve(ready) < 0)) {
@@ -214,7 +215,18 @@ void weft__task_run_eagerly(weft_task *task)
 		switch_over(tasks, me, task);
 	} else {
 		ready_push_next(ready, weft__ready_nothing, NULL);
+		base = ready->head;
 		resume(task);
+		/*
+		 * Those that spawned eager ones in their turn, and were passed over because a look
+		 * was due.
+		 */
+		while (ready->head != base) {
+			struct ready_slot slot =
+				ready->slots[ready->head++ & ready->mask];
+
+			slot.fn(slot.arg);
+		}
 		ready->head++;
 		weft__ready_release(ready);
 	}

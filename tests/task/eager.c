@@ -341,8 +341,7 @@ TaskTest(eager_task, that_cancels_its_group_is_cancelled_itself)
 	struct weft_group group;
 
 	weft_group_begin(&group);
-	cr_expect_null(
-		weft_group_spawn_with(&group, cancel_its_group, &group, &eager));
+	cr_expect_null(weft_group_spawn_with(&group, cancel_its_group, &group, &eager));
 	cr_expect_eq(weft_group_end(&group, 0), 0);
 }
 
@@ -427,4 +426,61 @@ Test(eager_task, survives_each_failing_allocation)
 		n_failed += r == -ENOMEM;
 	}
 	cr_expect_gt(n_failed, 2);
+}
+
+/* ---- A look that falls due in between ---- */
+
+static int pass_a_turn(void *arg)
+{
+	int *n_ended = arg;
+	int r = weft_yield();
+
+	(*n_ended)++;
+	return r;
+}
+
+/* Inside it one more; both suspend. */
+static int start_another(void *arg)
+{
+	int *n_ended = arg;
+	weft_task *inner = start_eagerly(pass_a_turn, n_ended);
+	int r = weft_task_join(inner);
+
+	(*n_ended)++;
+	return r;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+struct nested {
+	int n_ended;
+	weft_task *outer;
+};
+
+static void start_nested(void *arg)
+{
+	struct nested *nested = arg;
+
+	/* A timer that is due already makes the loop look as soon as it can. */
+	cr_expect_eq(weft_loop_call_later(weft_loop_current(), 0, nothing, NULL, NULL),
+		     0);
+	nested->outer = start_eagerly(start_another, &nested->n_ended);
+}
+
+TaskTestInOrder(eager_task, inside_another_of_a_callback_is_not_lost_when_the_loop_looks)
+{
+	for (int i = 0; i < 200; i++) {
+		struct nested nested = { .n_ended = 0 };
+
+		cr_assert_eq(weft_loop_call_soon(weft_loop_current(), start_nested,
+						 &nested, NULL),
+			     0);
+		pass_turns(3);
+		cr_assert_not_null(nested.outer);
+		cr_expect_eq(weft_task_join(nested.outer), 0);
+		cr_expect_eq(nested.n_ended, 2);
+	}
 }
