@@ -134,8 +134,13 @@ void weft__group_child_ended(struct group *group, weft_task *child)
 			error = weft_error_ref(child->error);
 		fail(group, child->result, error);
 	}
-	if (list_is_empty(&group->children) && group->ending)
-		weft__unpark(group->ending, 0);
+	if (list_is_empty(&group->children) && group->ending) {
+		struct park *park = group->ending;
+
+		group->ending =
+			NULL; /* once, whatever is spawned before the owner runs */
+		weft__unpark(park, 0);
+	}
 }
 
 /* Return: the child, or NULL if it has ended by that. */
@@ -252,18 +257,18 @@ static void await_children(struct group *group)
 	};
 	int r;
 
-	if (list_is_empty(&group->children))
-		return;
-	r = cycle_check_many(&end.park);
-	if (r < 0)
-		break_cycle(group, &end.park, r);
-	if (!is_over(group) && weft__deliver(group->scope.task)) {
-		group->passed = true;
-		cancel_children(group);
+	/* A callback may have spawned another child after the last one had ended. */
+	while (!list_is_empty(&group->children)) {
+		r = cycle_check_many(&end.park);
+		if (r < 0)
+			break_cycle(group, &end.park, r);
+		if (!is_over(group) && weft__deliver(group->scope.task)) {
+			group->passed = true;
+			cancel_children(group);
+		}
+		group->ending = &end.park;
+		(void)weft__park(&end.park);
 	}
-	group->ending = &end.park;
-	(void)weft__park(&end.park);
-	group->ending = NULL;
 }
 
 /* The errors become the owner's; one alone is handed on as it is. */

@@ -1051,3 +1051,55 @@ TaskTestInOrder(group, inside_many_others_is_cancelled_without_a_deep_stack)
 	weft_task_cancel(outermost, NULL);
 	cr_expect_eq(weft_task_join(outermost), -ECANCELED);
 }
+
+/* ---- A child that comes at the last moment ---- */
+
+struct late {
+	struct weft_group group;
+	bool is_eager;
+	int n_ended;
+};
+
+static int count_at_once(void *arg)
+{
+	struct late *late = arg;
+
+	late->n_ended++;
+	return 0;
+}
+
+static int count_later(void *arg)
+{
+	struct late *late = arg;
+	int r = weft_sleep(WEFT_SEC);
+
+	late->n_ended++;
+	return r;
+}
+
+static void spawn_late(void *arg)
+{
+	struct late *late = arg;
+	struct weft_spawn_options eagerly = { .eager = true };
+
+	if (late->is_eager)
+		weft_group_spawn_with(&late->group, count_at_once, late, &eagerly);
+	weft_group_spawn(&late->group, count_later, late);
+}
+
+TaskTestInOrder(group, waits_for_a_child_that_a_done_callback_of_the_last_one_has_spawned)
+{
+	for (int is_eager = 0; is_eager < 2; is_eager++) {
+		struct late late = { .is_eager = is_eager };
+		weft_task *first;
+
+		weft_group_begin(&late.group);
+		first = weft_group_spawn(&late.group, count_later, &late);
+		cr_assert_not_null(first);
+		cr_assert_eq(weft_future_add_done_callback(weft_task_future(first),
+							   spawn_late, &late, NULL),
+			     0);
+		cr_expect_eq(weft_group_end(&late.group, 0), 0);
+		cr_expect_eq(late.n_ended, 2 + is_eager);
+	}
+}
