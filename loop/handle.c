@@ -188,6 +188,9 @@ static bool unlink_here(weft_loop *loop, struct handle *handle)
 		/* It has settled in this moment, on another thread. */
 		__attribute__((fallthrough));
 	case HANDLE_POSTED:
+		/* Of a future: under its lock, so that whoever settles it is through with the push. */
+		if (handle_is_done(handle) && weft__loop_hooks()->leave_future(handle))
+			return true; /* the loop takes no more, so it was not sent */
 		weft__inbox_take(&loop->inbox);
 		list_unlink(&handle->link);
 		handle_set_state(handle, HANDLE_IDLE);
