@@ -129,6 +129,16 @@ void weft__request_cancel(weft_task *task, struct scope *scope)
 	ask(task);
 }
 
+/* The requests that are not those of open scopes. */
+static int own_requests(const weft_task *task)
+{
+	int n = task->cancelling;
+
+	for (const struct scope *scope = task->scopes; scope; scope = scope->outer)
+		n -= scope->requested;
+	return n;
+}
+
 void weft__put_back(weft_task *task, unsigned told_before)
 {
 	for (struct scope *scope = task->scopes; scope; scope = scope->outer) {
@@ -139,7 +149,8 @@ void weft__put_back(weft_task *task, unsigned told_before)
 		if (scope->kind == SCOPE_SHIELD)
 			return;
 	}
-	if (!task->cancel_pending && task->told_at > told_before) {
+	if (!task->cancel_pending && task->told_at > told_before &&
+	    own_requests(task) > 0) {
 		task->cancel_pending = true;
 		task->n_pending++;
 	}
@@ -236,16 +247,6 @@ bool weft_task_cancel(weft_task *task, const char *reason)
 	return true;
 }
 
-/* The requests that are not those of open scopes. */
-static int own_requests(const weft_task *task)
-{
-	int n = task->cancelling;
-
-	for (const struct scope *scope = task->scopes; scope; scope = scope->outer)
-		n -= scope->requested;
-	return n;
-}
-
 int weft_task_uncancel(weft_task *task)
 {
 	int r = loop_check(task->loop, __func__);
@@ -257,6 +258,8 @@ int weft_task_uncancel(weft_task *task)
 	if (task->cancel_pending && own_requests(task) == 0) {
 		task->cancel_pending = false;
 		task->n_pending--;
+		weft_error_unref(task->reason);
+		task->reason = NULL;
 	}
 	return task->cancelling;
 }

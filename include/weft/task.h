@@ -34,7 +34,8 @@
  * group, weft_wait() for all) or for a lock, whose holder is the task that it was given to (also
  * when it has yet to come back from weft_condition_wait()). Not counted are waits that anybody
  * may end (semaphore, event, queue, barrier, a plain future, a notification), waits for the first
- * of several, and waits within a time limit that is to come, since these may give up. A ring
+ * of several, and waits of others within a time limit that is to come, since these may give up;
+ * the caller's own limit does not count. A ring
  * through several loops is not found: by the time that one loop knows what the tasks of another
  * wait for, they may have gone on.
  */

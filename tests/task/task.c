@@ -741,6 +741,52 @@ TaskTest(uncancel, before_delivery_withdraws_the_request)
 	cr_expect_eq(waits.seen[1], 0);
 }
 
+static int sleep_through_a_cancellation(void *arg)
+{
+	int r = weft_sleep(WEFT_SEC);
+
+	(void)arg;
+	return r == -ECANCELED ? 7 : r;
+}
+
+static int join_it_and_wait(void *arg)
+{
+	weft_task *joined = start(sleep_through_a_cancellation, NULL);
+
+	(void)arg;
+	cr_expect_eq(weft_task_join(joined), 7);
+	return weft_sleep(WEFT_SEC);
+}
+
+TaskTest(uncancel, of_a_request_that_a_join_has_passed_on_lets_it_not_come_again)
+{
+	weft_task *task = start(join_it_and_wait, NULL);
+
+	pass_turns(2);
+	cr_expect(weft_task_cancel(task, "not now"));
+	cr_expect_eq(weft_task_uncancel(task), 0);
+	cr_expect_eq(weft_task_join(task), 0);
+}
+
+static void fail_at_something(void *value)
+{
+	free(value);
+	weft_error_unref(weft_error_ref(weft_error_of(weft_error_set(-EIO, "no disk"))));
+}
+
+static int fail_and_return_a_value(void *arg)
+{
+	(void)arg;
+	(void)weft_error_set(-ENOENT, "something that was dealt with");
+	return weft_return(malloc(1), fail_at_something);
+}
+
+TaskTest(weft_return, may_be_destroyed_by_what_fails_at_something)
+{
+	cr_assert_eq(weft_spawn(fail_and_return_a_value, NULL, NULL), 0);
+	pass_turns(2);
+}
+
 TaskTest(uncancel, of_one_of_two_before_delivery_leaves_the_other)
 {
 	struct waits waits = { .n = 2, .each = WEFT_SEC };
