@@ -43,8 +43,8 @@ void weft__loop_look(weft_loop *loop, weft_time deadline)
 	 */
 	bool was_asked = loop_look_was_asked(loop);
 
-	context_drop(&weft__thread.context); /* what the last callback has set */
 	loop_count_look(loop);
+	context_drop(&weft__thread.context); /* what the last callback has set */
 	if (was_asked)
 		loop_flush(loop);
 	weft__poller_wait(loop->poller, deadline);

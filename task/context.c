@@ -13,6 +13,7 @@
 
 #include "loop/context.h"
 #include "loop/loop.h"
+#include "task/task.h"
 
 struct binding {
 	atomic_int references;
@@ -163,6 +164,7 @@ static int set(struct context **place, const struct weft_context_var *var, void 
 int weft_context_set(const struct weft_context_var *var, void *value)
 {
 	weft_loop *loop = weft__thread.loop;
+	const weft_task *me = task_current();
 
 	if (weft__thread_is_stale())
 		return weft__loop_none(__func__);
@@ -171,7 +173,12 @@ int weft_context_set(const struct weft_context_var *var, void *value)
 			-EPERM,
 			"weft_context_set() was called on a plain thread, where nothing "
 			"would inherit it: call it in a task, a callback or a job");
-	if (loop && !weft__thread.task)
+	if (me && me->state == TASK_DONE)
+		return weft_error_set(
+			-EPERM,
+			"weft_context_set() was called for a task that has ended, by what "
+			"destroys its values: nobody would inherit it");
+	if (loop && !me)
 		loop_want_look(loop); /* takes it back when this callback has ended */
 	return set(context_place(), var, value);
 }

@@ -61,7 +61,7 @@ void weft_lock_release(struct weft_lock *shown)
 	weft_assert(
 		loop_is_mine(lock->loop),
 		"weft_lock_release() was called on a thread that is not that of the lock's loop");
-	if (likely(lock_is_of(lock, lock->holder)))
+	if (likely(lock_holder(lock)))
 		lock->holder->n_locks--;
 	next = weft__wait_list_pop(&lock->line);
 	lock->holder = NULL;

@@ -20,8 +20,8 @@
 /* What most tasks never had. */
 static void release_extras(weft_task *task)
 {
-	weft_error_unref(task->error);
-	weft_error_unref(task->reason);
+	const struct weft_error *error, *reason;
+
 	if (task->value && task->destroy_value)
 		task->destroy_value(task->value);
 	if (task->future) {
@@ -30,6 +30,12 @@ static void release_extras(weft_task *task)
 	}
 	free(task->copied_arg);
 	context_drop(&task->carrier.context);
+	/* Last, since what was called up to here may have failed at something. */
+	error = task->error;
+	reason = task->reason;
+	task->error = task->reason = NULL;
+	weft_error_unref(error);
+	weft_error_unref(reason);
 }
 
 static void recycle(weft_task *task)
@@ -125,6 +131,7 @@ static void lay_out(weft_loop *loop, int class, struct slab *slab, weft_task *ta
 	task->stack_class = (uint8_t) class;
 	handle_init(&task->spare, HANDLE_DIRECT, weft__resume, task);
 	task->spare.loop = loop;
+	task->n_resumed = tasks_of(loop)->resumed_floor;
 	task->sp = weft__switch_prepare(task, weft__task_main);
 	fibre_init(&task->fibre, low, (size_t)((char *)task - low));
 }

@@ -154,6 +154,7 @@ struct tasks {
 	unsigned n_eager; /* spawns that wait for an eager task's first wait */
 	uint64_t n_abandoned;
 	unsigned n_searches; /* of cycle.c */
+	uint64_t resumed_floor; /* n_resumed begins here on a stack that was trimmed: see lock.h */
 	bool is_asking; /* wait.c: somebody empties the queue of those to be asked */
 	weft_task *asked_first, *asked_last;
 };

@@ -61,6 +61,8 @@ static struct iovec undress(struct stack_pool *pool, weft_task *task)
 	struct iovec range = { .iov_base = weft__stack_low(task->slab, task),
 			       .iov_len = task->slab->stride - task->slab->guard };
 
+	tasks_of(task->loop)->resumed_floor =
+		MAX(tasks_of(task->loop)->resumed_floor, task->n_resumed);
 	list_unlink(&task->link);
 	fibre_fini(&task->fibre);
 	fibre_clean(range.iov_base, range.iov_len);
