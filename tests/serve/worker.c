@@ -374,11 +374,11 @@ Test(worker, gives_up_the_port_at_once_when_its_supervisor_is_killed)
 	usleep(50000); /* if it is not accepted yet, the test is easier */
 	app_signal(&old.app, SIGKILL);
 	wait_until(is_refused, old.address, "a port that nobody listens on");
+	answered = (struct pollfd){ .fd = fd, .events = POLLIN };
+	cr_expect_eq(poll(&answered, 1, 0), 0, "and the old one is still at it");
 	snprintf(arguments, sizeof(arguments), "workers=2 address=%s", old.address);
 	service_start(&new, arguments);
 	service_ask(&new, "pid/0");
-	answered = (struct pollfd){ .fd = fd, .events = POLLIN };
-	cr_expect_eq(poll(&answered, 1, 0), 0, "and the old one is still at it");
 	close(fd);
 	cr_expect_eq(service_stop(&new), 0);
 	app_end(&old.app);
