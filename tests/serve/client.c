@@ -71,6 +71,15 @@ int client_connect_soon(const char *address)
 	return fd;
 }
 
+bool client_is_refused(void *address)
+{
+	int fd = client_connect(address);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -ECONNREFUSED;
+}
+
 int client_send(int fd, const char *path)
 {
 	char text[512];

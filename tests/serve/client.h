@@ -15,6 +15,9 @@ int client_connect(const char *address);
 /* The same without waiting for it: it is connected once it can be written to. */
 int client_connect_soon(const char *address);
 
+/* Does nobody listen at this address, a const char *? For wait_until(). */
+bool client_is_refused(void *address);
+
 struct reply {
 	int status; /* 200 ... */
 	bool closes; /* the server ends the connection with it */

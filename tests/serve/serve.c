@@ -64,15 +64,6 @@ Test(serve, without_workers_a_request_in_flight_is_answered)
 	cr_expect_eq(app_end(&service.app), 0);
 }
 
-static bool is_refused(void *address)
-{
-	int fd = client_connect(address);
-
-	if (fd >= 0)
-		close(fd);
-	return fd == -ECONNREFUSED;
-}
-
 Test(serve, without_workers_the_second_signal_leaves_at_once)
 {
 	struct service service;
@@ -85,7 +76,7 @@ Test(serve, without_workers_the_second_signal_leaves_at_once)
 	service_ask(&service, "pid/0");
 	app_signal(&service.app, SIGINT);
 	/* Two at once would be one. */
-	wait_until(is_refused, service.address, "a closed door");
+	wait_until(client_is_refused, service.address, "a closed door");
 	app_signal(&service.app, SIGINT);
 	cr_expect_lt(client_receive(fd, &reply), 0);
 	close(fd);

@@ -60,15 +60,6 @@ Test(supervise, a_routine_start_and_stop_says_nothing_else)
 	cr_expect_eq(app_end(&service.app), 0);
 }
 
-static bool is_refused(void *address)
-{
-	int fd = client_connect(address);
-
-	if (fd >= 0)
-		close(fd);
-	return fd == -ECONNREFUSED;
-}
-
 Test(supervise, request_in_flight_is_answered_and_nobody_else_gets_in)
 {
 	struct service service;
@@ -81,7 +72,7 @@ Test(supervise, request_in_flight_is_answered_and_nobody_else_gets_in)
 	cr_expect_not(reply.closes);
 	cr_assert_eq(client_send(fd, "/do/sleep/1500"), 0);
 	app_signal(&service.app, SIGTERM);
-	wait_until(is_refused, service.address, "a closed door");
+	wait_until(client_is_refused, service.address, "a closed door");
 	cr_assert_eq(client_receive(fd, &reply), 0);
 	cr_expect(reply.closes);
 	cr_expect(client_sees_end(fd));
@@ -101,7 +92,7 @@ Test(supervise, second_signal_leaves_at_once)
 	service_ask_by(fd, "pid/0");
 	cr_assert_eq(client_send(fd, "/do/sleep/3600000"), 0);
 	app_signal(&service.app, SIGINT);
-	wait_until(is_refused, service.address, "a closed door");
+	wait_until(client_is_refused, service.address, "a closed door");
 	usleep(120000); /* sooner it counts as the same request */
 	app_signal(&service.app, SIGINT);
 	cr_expect_lt(client_receive(fd, &reply), 0);

@@ -351,15 +351,6 @@ Test(worker, ends_soon_when_its_supervisor_is_killed)
 	}
 }
 
-static bool is_refused(void *address)
-{
-	int fd = client_connect(address);
-
-	if (fd >= 0)
-		close(fd);
-	return fd == -ECONNREFUSED;
-}
-
 Test(worker, gives_up_the_port_at_once_when_its_supervisor_is_killed)
 {
 	struct service old, new;
@@ -373,7 +364,7 @@ Test(worker, gives_up_the_port_at_once_when_its_supervisor_is_killed)
 	cr_assert_eq(client_send(fd, "/do/sleep/4000"), 0);
 	usleep(50000); /* if it is not accepted yet, the test is easier */
 	app_signal(&old.app, SIGKILL);
-	wait_until(is_refused, old.address, "a port that nobody listens on");
+	wait_until(client_is_refused, old.address, "a port that nobody listens on");
 	answered = (struct pollfd){ .fd = fd, .events = POLLIN };
 	cr_expect_eq(poll(&answered, 1, 0), 0, "and the old one is still at it");
 	snprintf(arguments, sizeof(arguments), "workers=2 address=%s", old.address);
