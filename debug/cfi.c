@@ -76,33 +76,37 @@ static uint64_t take(struct reader *in, size_t size)
 	return value;
 }
 
-static uint64_t take_unsigned(struct reader *in)
+/* Seven bits a byte, the lowest first (LEB128). Return: how many bits there were. */
+static unsigned take_sevens(struct reader *in, uint64_t *value)
 {
-	uint64_t value = 0, byte;
+	uint64_t byte;
 	unsigned shift = 0;
 
+	*value = 0;
 	do {
 		byte = take(in, 1);
 		if (shift < 64)
-			value |= (byte & 0x7f) << shift;
+			*value |= (byte & 0x7f) << shift;
 		shift += 7;
 	} while (byte & 0x80);
+	return shift;
+}
+
+static uint64_t take_unsigned(struct reader *in)
+{
+	uint64_t value;
+
+	(void)take_sevens(in, &value);
 	return value;
 }
 
 static int64_t take_signed(struct reader *in)
 {
-	uint64_t value = 0, byte;
-	unsigned shift = 0;
+	uint64_t value;
+	unsigned n_bits = take_sevens(in, &value);
 
-	do {
-		byte = take(in, 1);
-		if (shift < 64)
-			value |= (byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (shift < 64 && (byte & 0x40))
-		value |= ~(uint64_t)0 << shift;
+	if (n_bits < 64 && value >> (n_bits - 1))
+		value |= ~(uint64_t)0 << n_bits;
 	return (int64_t)value;
 }
 
