@@ -389,6 +389,37 @@ TaskTest(done_callback, comes_to_its_loop_from_whatever_thread_settles)
 	weft_future_unref(wakes.told);
 }
 
+static void count_call(void *n_calls)
+{
+	++*(int *)n_calls;
+}
+
+/* Its handle is free again as soon as it was cancelled, whatever the settling thread is at. */
+TaskTestInOrder(done_callback, is_cancelled_while_another_thread_settles)
+{
+	for (int round = 0; round < 500; round++) {
+		struct weft_handle *handle = calloc(1, sizeof(*handle));
+		pthread_t thread;
+		weft_future *future = settled_by_a_thread(&thread);
+		int n_calls = 0;
+
+		cr_assert_not_null(handle);
+		cr_expect_eq(weft_future_add_done_callback(future, count_call, &n_calls,
+							   handle),
+			     0);
+		while (round % 2 && !weft_future_is_done(future))
+			; /* so that the push is under way, or just over */
+		for (int i = 0; i < round % 50; i++)
+			sched_yield();
+		cr_expect(weft_handle_cancel(handle));
+		free(handle);
+		pthread_join(thread, NULL);
+		pass_turns(2);
+		cr_expect_eq(n_calls, 0);
+		weft_future_unref(future);
+	}
+}
+
 static int add_and_await(void *arg)
 {
 	struct wakes wakes = { .told = new_future(false), .thread = pthread_self() };

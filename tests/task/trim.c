@@ -136,6 +136,41 @@ TaskTestInOrder(trim, never_touches_what_a_steady_load_uses)
 	cr_expect_lt(pages_of_stacks(), pages / 2);
 }
 
+static int take_lock(void *lock)
+{
+	int r = 0;
+
+	for (int i = 0; i < 1000 && r == 0;
+	     i++) /* it has run more often than the next one */
+		r = weft_yield();
+	return r < 0 ? r : weft_lock_acquire(lock);
+}
+
+static int take_lock_and_release(void *lock)
+{
+	int r = weft_lock_acquire(lock);
+
+	if (r == 0)
+		weft_lock_release(lock);
+	return r;
+}
+
+/* A lock knows its holder by its place and by how often it had run. */
+TaskTestInOrder(trim, of_the_stack_of_a_locks_last_holder_confuses_nobody)
+{
+	struct weft_lock lock = WEFT_LOCK_INIT;
+	weft_task *next;
+
+	cr_assert_eq(weft_task_join(start(take_lock, &lock)), 0);
+	tick_times(20);
+	next = start(take_lock_and_release, &lock);
+	pass_turns(3);
+	cr_expect(weft_lock_is_locked(&lock));
+	weft_lock_release(&lock); /* for the one that has ended */
+	cr_expect_eq(weft_task_join(next), 0);
+	cr_expect(!weft_lock_is_locked(&lock));
+}
+
 TaskTestInOrder(trim, never_touches_a_task_that_waits)
 {
 	weft_task *tasks[N_DEEP];
